@@ -1,0 +1,140 @@
+"""The one preprocessing contract: how an RGB photo becomes the backbone's input.
+
+Extraction, evaluation, `predict`, the submission and the dataset pipeline all call
+`preprocess` with the PreprocessSpec that travels inside the checkpoint.
+This file needs only NumPy and OpenCV: the submission carries a copy of it.
+"""
+import dataclasses
+
+import cv2
+import numpy as np
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+IMAGENET_STD = (58.395, 57.12, 57.375)
+INTERPOLATIONS = ("bilinear", "area")
+
+
+@dataclasses.dataclass(frozen=True)
+class PreprocessSpec:
+    """What a backbone wants to see.
+
+    Attributes:
+        image_height, image_width: int, pixels of the backbone's input.
+        resize: int, length of the short side before the centre crop; 0 resizes straight to
+            (image_height, image_width) without a crop.
+        interpolation: 'bilinear' as the course's pipeline; 'area' averages when it shrinks (no
+            aliasing on large photos) and is bilinear when it enlarges.
+        channel_order: 'RGB' or 'BGR', the order the weights were trained with.
+        mean, std: three floats per channel in that order, on the scale 0 to 255.
+    """
+
+    image_height: int = 224
+    image_width: int = 224
+    resize: int = 256
+    interpolation: str = "bilinear"
+    channel_order: str = "RGB"
+    mean: tuple = IMAGENET_MEAN
+    std: tuple = IMAGENET_STD
+
+    def __post_init__(self):
+        object.__setattr__(self, "mean", tuple(float(m) for m in self.mean))
+        object.__setattr__(self, "std", tuple(float(s) for s in self.std))
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be one of {INTERPOLATIONS}. "
+                             f"Received: {self.interpolation!r}")
+        if self.channel_order not in ("RGB", "BGR"):
+            raise ValueError(f"channel_order must be RGB or BGR. Received: {self.channel_order!r}")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError("mean and std need three values each, std above 0. "
+                             f"Received: mean={self.mean}, std={self.std}")
+
+    def to_dict(self):
+        """Return a JSON-able dict."""
+        return {**dataclasses.asdict(self), "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, values):
+        """Return the spec that `to_dict` described."""
+        return cls(**values)
+
+    def describe(self):
+        """Return the spec as a pipe a person can read, for example in a report."""
+        size = f"{self.image_height}x{self.image_width}"
+        geometry = f"resize_short({self.resize})|center_crop({size})" if self.resize \
+            else f"resize({size})"
+        return (f"decode_rgb|{geometry}|{self.interpolation}|{self.channel_order}|"
+                f"(x-{[round(m, 3) for m in self.mean]})/{[round(s, 3) for s in self.std]}|chw")
+
+
+def resize(image, height, width, interpolation):
+    """Resize an image (H, W, 3) uint8 to (height, width, 3) uint8."""
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = height < image.shape[0] and width < image.shape[1]
+    method = cv2.INTER_AREA if interpolation == "area" and shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, (width, height), interpolation=method)
+
+
+def resize_and_crop(image, spec):
+    """The geometry of evaluation.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, any size from 1x1.
+        spec: PreprocessSpec.
+
+    Returns:
+        (image_height, image_width, 3) uint8 RGB.
+    """
+    if not spec.resize:
+        return resize(image, spec.image_height, spec.image_width, spec.interpolation)
+    short = max(spec.resize, spec.image_height, spec.image_width)
+    height, width = image.shape[:2]
+    if height < width:
+        height, width = short, int(short * width / height)
+    else:
+        height, width = int(short * height / width), short
+    image = resize(image, height, width, spec.interpolation)
+    top = (height - spec.image_height) // 2
+    left = (width - spec.image_width) // 2
+    return image[top:top + spec.image_height, left:left + spec.image_width]
+
+
+def normalise(images, spec):
+    """The arithmetic: uint8 RGB pixels to the backbone's floats.
+
+    Args:
+        images: (N, H, W, 3) or (H, W, 3) uint8 RGB.
+        spec: PreprocessSpec.
+
+    Returns:
+        (N, 3, H, W) or (3, H, W) float32, C-contiguous.
+    """
+    if spec.channel_order == "BGR":
+        images = images[..., ::-1]
+    scale = (1.0 / np.asarray(spec.std)).astype(np.float32)
+    shift = (-np.asarray(spec.mean) / np.asarray(spec.std)).astype(np.float32)
+    out = np.empty(images.shape[:-3] + (3,) + images.shape[-3:-1], np.float32)
+    for channel in range(3):
+        np.multiply(images[..., channel], scale[channel], out=out[..., channel, :, :])
+        out[..., channel, :, :] += shift[channel]
+    return out
+
+
+def preprocess(image, spec):
+    """Turn one RGB photo into the backbone's input: geometry, then arithmetic.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        spec: PreprocessSpec.
+
+    Returns:
+        (3, image_height, image_width) float32.
+
+    Raises:
+        ValueError: the array is not (H, W, 3) uint8.
+    """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 \
+            or image.shape[2] != 3 or 0 in image.shape:
+        received = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)
+        raise ValueError(f"an image must be a uint8 array of shape (H, W, 3). Received: {received}")
+    return normalise(resize_and_crop(image, spec), spec)

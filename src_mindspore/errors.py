@@ -1,0 +1,42 @@
+"""One exception for every mistake a user can make, and the way scripts show it.
+
+A message is one paragraph in four parts: what was wrong, which file or key,
+what was expected, what to do next.
+"""
+import sys
+
+
+class LabError(Exception):
+    """A mistake a person can repair; its text is written for that person."""
+
+
+def run_as_script(main, argv=None):
+    """Run `main(argv)` and turn a LabError into one paragraph on stderr and exit code 2.
+
+    Args:
+        main: callable taking a list of arguments and returning an exit code or None.
+        argv: list of str, default `sys.argv[1:]`. With `--debug` in it the traceback is shown.
+
+    Raises:
+        SystemExit: always, with main's code, 2 for a LabError, 130 for Ctrl-C.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in argv
+    try:
+        code = main([a for a in argv if a != "--debug"])
+    except LabError as error:
+        if debug:
+            raise
+        print(f"\nerror: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("\nstopped by Ctrl-C; what was finished is kept, the same command goes on from there.",
+              file=sys.stderr)
+        code = 130
+    except BrokenPipeError:
+        # `... | head` closed our standard output: nothing is wrong.
+        sys.stderr.close()
+        code = 0
+    sys.exit(code or 0)
