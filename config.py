@@ -1,0 +1,106 @@
+"""The one configuration: flat, commented, with named presets.
+
+    python train_head.py --preset recommended            # a preset
+    python train_head.py --epochs 20 --lr_max 0.05       # any key is a flag
+    python train_head.py --config my.yaml --epochs 20    # a YAML file; flags win
+
+`config` is an EasyDict, so a notebook may write `config.epochs = 20`. Order of precedence:
+default below < preset < YAML file < flag.
+"""
+from easydict import EasyDict
+
+from src_mindspore.configuration import Key, choice, flag, integer, mapping, number, text
+
+KEYS = {
+    # --- data
+    "dataset_path": Key("./datasets/garbage_26x100", text(), "folder of photos: {train,val}/<class>/*.jpg or <class>/*.jpg; also looked for under the folder that LAB_DATA names"),
+    "num_classes": Key(0, integer(0, 100_000), "number of classes; 0: as many as the data has; another number must agree with it"),
+    "class_index": Key({}, mapping(), "class folder -> label, as in the course; {}: sorted folder names; a given map must agree with them"),
+    "val_fraction": Key(0.2, number(0.01, 0.9), "part of a plain folder that becomes the validation split"),
+    "bad_images": Key("fail", choice("fail", "skip"), "what a photo that cannot be read does: stop the run, or be skipped and counted"),
+    "allow_leaks": Key(False, flag(), "train although photos of val stand in train too"),
+
+    # --- preprocessing (part of every cache key)
+    "image_height": Key(224, integer(32, 1024), "pixels of the backbone's input"),
+    "image_width": Key(224, integer(32, 1024), "pixels of the backbone's input"),
+    "resize": Key(256, integer(0, 2048), "short side before the centre crop in evaluation; 0: resize straight to the input, no crop"),
+    "interpolation": Key("area", choice("area", "bilinear"), "area: averages when it shrinks, good for large photos; bilinear: as the course"),
+
+    # --- augmentation (part of the cache key of train)
+    "repeat": Key(1, integer(1, 1000), "how many times the backbone reads each training photo, each pass differently augmented"),
+    "include_clean": Key(False, flag(), "the first pass shows the photo as evaluation will, without augmentation"),
+    "crop_scale_min": Key(0.08, number(0.01, 1), "smallest part of the photo's area that a random crop takes"),
+    "crop_ratio": Key(4 / 3, number(1, 4), "largest ratio of a crop's sides"),
+    "flip": Key(0.5, number(0, 1), "probability of a horizontal flip"),
+    "brightness": Key(0.4, number(0, 1), "colour jitter: a factor from [1-x, 1+x]; 0: off"),
+    "contrast": Key(0.4, number(0, 1), "colour jitter: a factor from [1-x, 1+x]; 0: off"),
+    "saturation": Key(0.4, number(0, 1), "colour jitter: a factor from [1-x, 1+x]; 0: off"),
+
+    # --- backbone and features
+    "backbone": Key("mobilenet_v2", choice("mobilenet_v2"), "which frozen backbone computes the features"),
+    "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; the default is fetched and converted when it is absent"),
+    "features_path": Key("./results/features", text(), "where cached features live, one folder a key"),
+    "feature_dtype": Key("float32", choice("float32", "float16"), "dtype on disk; float16 halves the cache"),
+    "extract_batch_size": Key(32, integer(1, 4096), "photos the backbone reads at once; one cache file each"),
+    "eval_batch_size": Key(32, integer(1, 4096), "photos at once in evaluation and in create_dataset(training=False)"),
+    "workers": Key(0, integer(0, 256), "threads that decode and augment; 0: one a core; never changes the result"),
+
+    # --- head
+    "head": Key("linear", choice("linear", "rbf"), "linear: one Dense layer; rbf: similarity to training photos, then a Dense layer"),
+    "reduction": Key("mean", choice("mean", "max", "mean+max", None), "global pooling of the feature map; none: every position, large cache"),
+    "activation": Key("None", choice("None", "Sigmoid", "Softmax"), "on the logits when the head is used, never in training"),
+    "weight_init": Key("he", choice("he", "ones"), "ones: the course's, all logits equal at the start"),
+    "has_bias": Key(True, flag(), "a bias in the Dense layer; the course's head has none"),
+    "normalise": Key(True, flag(), "square root and standardisation before the Dense layer"),
+
+    # --- training
+    "epochs": Key(40, integer(1, 100_000), "passes over the cached features"),
+    "batch_size": Key(64, integer(1, 100_000), "cached rows a training step sees"),
+    "optimizer": Key("momentum", choice("momentum", "sgd", "adam", "adamw"), "momentum: SGD with Nesterov off; adamw: decoupled weight decay"),
+    "lr_init": Key(0.0, number(0, 100), "learning rate at the start of the warm-up"),
+    "lr_max": Key(0.05, number(0, 100), "learning rate after the warm-up"),
+    "lr_end": Key(0.0, number(0, 100), "learning rate at the end of cosine and square"),
+    "warmup_epochs": Key(0, integer(0, 100_000), "epochs of linear warm-up; 0: none"),
+    "decay_type": Key("cosine", choice("constant", "cosine", "square", "exponential", "step"), "schedule after the warm-up"),
+    "decay_rate": Key(0.1, number(0.0001, 1), "exponential: factor reached at the end; step: factor of each step"),
+    "decay_steps": Key(3, integer(1, 1000), "step: how many equal stretches the run has"),
+    "momentum": Key(0.9, number(0, 0.9999), "momentum of the optimizer momentum"),
+    "weight_decay": Key(4e-5, number(0, 100), "on weights only, never on biases"),
+    "label_smoothing": Key(0.0, number(0, 0.9), "probability taken from the true class and spread over all"),
+    "dropout": Key(0.0, number(0, 0.95), "part of the Dense layer's inputs that is zeroed in training"),
+    "seed": Key(1, integer(0, 2**32 - 1), "of the split, the augmentation, the initial weights and the order of the rows"),
+    "memory_limit_mb": Key(1024, integer(16, 1_000_000), "features up to this size stay in memory; larger ones are read through memory maps"),
+
+    # --- output
+    "results_path": Key("./results", text(), "runs, caches and weights are written here"),
+    "run_name": Key("", text(), "name of the run's folder; '': date, time and preset"),
+    "save_ckpt_epochs": Key(1, integer(1, 100_000), "a head checkpoint and a resume point every so many epochs"),
+    "keep_checkpoints": Key(3, integer(1, 100_000), "how many of the best head checkpoints are kept"),
+    "save_ckpt_path": Key("", text(), "folder for the head checkpoints; '': the run's folder"),
+    "export_path": Key("", text(), "a further copy of the exported MindIR; '': only in the run's folder"),
+    "language": Key("en", choice("en", "zh"), "class names in plots and tables"),
+}
+
+COURSE = {
+    "resize": 256, "interpolation": "bilinear", "reduction": "mean", "head": "linear",
+    "weight_init": "ones", "has_bias": False, "normalise": False, "batch_size": 32,
+}
+
+PRESETS = {
+    # The published starting point of the course: bad on purpose.
+    "course_default": {
+        **COURSE, "epochs": 10, "lr_max": 0.01, "decay_type": "constant", "momentum": 0.8,
+        "weight_decay": 3.0,
+    },
+    # The published good settings.
+    "course_best": {
+        **COURSE, "epochs": 40, "lr_max": 0.03, "decay_type": "cosine", "weight_decay": 4e-5,
+        "optimizer": "adam", "repeat": 8, "brightness": 0.2, "contrast": 0.01, "saturation": 0.01,
+    },
+    # Ours: chosen by cross-validation on train alone (docs/recipe.md).
+    "recommended": {},
+}
+DEFAULT_PRESET = "recommended"
+
+config = EasyDict({name: key.default for name, key in KEYS.items()})
+config.update(PRESETS[DEFAULT_PRESET])

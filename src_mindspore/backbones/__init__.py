@@ -1,0 +1,1 @@
+"""Backbones: frozen networks that turn pixels into features, and what each expects."""

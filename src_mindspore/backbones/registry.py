@@ -1,0 +1,118 @@
+"""The registry of backbones, and how one is loaded with the contract of its weights."""
+import dataclasses
+from collections.abc import Callable
+
+from mindspore import nn
+
+from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint, save_checkpoint
+from src_mindspore.data.preprocess import PreprocessSpec
+from src_mindspore.errors import LabError
+from src_mindspore.files import sha256_of
+from src_mindspore.mobilenetv2 import MobileNetV2Backbone
+
+
+@dataclasses.dataclass(frozen=True)
+class BackboneEntry:
+    """One architecture.
+
+    Attributes:
+        build: function (padding) -> Cell mapping (N, 3, H, W) to (N, channels, H/32, W/32).
+        channels: int, feature width.
+        default_padding, default_preprocess: the contract of a checkpoint that carries none, as
+            the course's `mobilenetv2-200_1067_cpu_gpu.ckpt`.
+    """
+
+    build: Callable[[str], nn.Cell]
+    channels: int
+    default_padding: str
+    default_preprocess: PreprocessSpec
+
+
+BACKBONES = {
+    "mobilenet_v2": BackboneEntry(MobileNetV2Backbone, 1280, "symmetric", PreprocessSpec()),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Backbone:
+    """A backbone with weights, ready to read photos.
+
+    Attributes:
+        name: str, key of the registry.
+        cell: Cell in evaluation mode, its parameters frozen.
+        channels: int.
+        padding: 'same' or 'symmetric'.
+        preprocess: PreprocessSpec the weights were trained with.
+        source: str, for people.
+        sha256: str, of the checkpoint file.
+    """
+
+    name: str
+    cell: nn.Cell
+    channels: int
+    padding: str
+    preprocess: PreprocessSpec
+    source: str
+    sha256: str
+
+    def contract(self):
+        """Return what has to travel with the weights, as a JSON-able dict."""
+        return {"architecture": self.name, "padding": self.padding, "source": self.source,
+                "weights_sha256": self.sha256}
+
+
+def load_backbone(path, name="mobilenet_v2"):
+    """Load a backbone checkpoint with the padding and preprocessing of its source.
+
+    Args:
+        path: a checkpoint converted by this project, or the course's own.
+        name: key of the registry.
+
+    Returns:
+        Backbone.
+
+    Raises:
+        LabError: not a checkpoint, or of another network.
+    """
+    entry = BACKBONES[name]
+    parameters, meta = read_checkpoint(path)
+    if meta.get("architecture", name) != name:
+        raise LabError(f"{path} holds {meta['architecture']} weights; expected {name}.")
+    if meta.get("kind", "backbone") != "backbone":
+        raise LabError(f"{path} holds a {meta['kind']}, not a backbone. pretrained_ckpt expects "
+                       "the pretrained weights, for example those that `python -m "
+                       "src_mindspore.weights fetch` makes.")
+    padding = meta.get("padding", entry.default_padding)
+    cell = entry.build(padding)
+    load_strictly(cell, parameters, path)
+    return Backbone(name, freeze(cell), entry.channels, padding, spec_of(meta, entry),
+                    meta.get("source", "checkpoint without a contract, taken for the course's"),
+                    sha256_of(path))
+
+
+def spec_of(meta, entry):
+    """Return the PreprocessSpec a checkpoint's contract names, or its architecture's default."""
+    return PreprocessSpec.from_dict(meta["preprocess"]) if "preprocess" in meta \
+        else entry.default_preprocess
+
+
+def freeze(cell):
+    """Put a cell into evaluation mode and take its parameters out of training; returns it."""
+    cell.set_train(False)
+    for parameter in cell.get_parameters():
+        parameter.requires_grad = False
+    return cell
+
+
+def save_backbone(parameters, path, source):
+    """Write converted weights with the contract of their source.
+
+    Args:
+        parameters: dict name -> float32 array.
+        path: file to appear.
+        source: WeightSource.
+    """
+    save_checkpoint(parameters, path, {
+        "kind": "backbone", "architecture": source.backbone, "padding": source.padding,
+        "preprocess": source.preprocess.to_dict(), "licence": source.licence,
+        "source": f"{source.name} ({source.package} {source.version}): {source.description}"})

@@ -1,0 +1,242 @@
+"""Keys, their types and ranges, and how presets, YAML files and flags become one configuration.
+
+Nothing here imports mindspore: `--help` and mistakes in a flag answer at once.
+"""
+import argparse
+import dataclasses
+import difflib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from easydict import EasyDict
+
+from src_mindspore.errors import LabError
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What a value must be.
+
+    Attributes:
+        parse: function from any value (a flag's str, a YAML value) to the value; raises ValueError.
+        allowed: str for people, for example 'an integer from 1 to 1000'.
+    """
+
+    parse: Callable[[Any], Any]
+    allowed: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """One key of the configuration: its default, its rule and a line of help."""
+
+    default: Any
+    rule: Rule
+    help: str
+
+
+def integer(low, high):
+    """A Rule: an integer in [low, high]."""
+    def parse(value):
+        if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
+            raise ValueError
+        return _within(int(value), low, high)
+    return Rule(parse, f"an integer from {low} to {high}")
+
+
+def number(low, high):
+    """A Rule: a finite number in [low, high]."""
+    def parse(value):
+        if isinstance(value, bool):
+            raise ValueError
+        return _within(float(value), low, high)
+    return Rule(parse, f"a number from {low} to {high:g}")
+
+
+def _within(value, low, high):
+    if not math.isfinite(value) or not low <= value <= high:
+        raise ValueError
+    return value
+
+
+def text():
+    """A Rule: a text."""
+    def parse(value):
+        if not isinstance(value, str):
+            raise ValueError
+        return value
+    return Rule(parse, "a text")
+
+
+def choice(*options):
+    """A Rule: one of the options; None is written none."""
+    def parse(value):
+        for option in options:
+            if value == option or (option is None and str(value).lower() in ("none", "null", "")):
+                return option
+        raise ValueError
+    return Rule(parse, "one of " + ", ".join("none" if o is None else str(o) for o in options))
+
+
+def flag():
+    """A Rule: true or false."""
+    def parse(value):
+        if isinstance(value, bool):
+            return value
+        return {"true": True, "false": False}[str(value).lower()]
+    return Rule(parse, "true or false")
+
+
+def mapping():
+    """A Rule: a mapping from text to integer, written as JSON on the command line."""
+    def parse(value):
+        value = json.loads(value) if isinstance(value, str) else dict(value)
+        return {str(k): integer(0, 10**6).parse(v) for k, v in value.items()}
+    return Rule(parse, 'a mapping such as {"00_00": 0, "00_01": 1}')
+
+
+def check_value(keys, name, value, where):
+    """Return the value of one key, converted to its type.
+
+    Args:
+        keys: dict name -> Key.
+        name, value: the pair to check.
+        where: str, for the message ('flag --epochs', 'my.yaml').
+
+    Raises:
+        LabError: unknown name (with the nearest valid one), wrong type or out of range.
+    """
+    if name not in keys:
+        near = difflib.get_close_matches(name, keys, n=1, cutoff=0.0)[0]
+        raise LabError(f"Unknown key {name!r} in {where}. The nearest valid name is {near!r} "
+                       f"({keys[near].rule.allowed}); `--help` lists all.")
+    try:
+        return keys[name].rule.parse(value)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        raise LabError(f"Wrong value for {name!r} in {where}. Received: {value!r}. Allowed: "
+                       f"{keys[name].rule.allowed}.") from None
+
+
+def read_yaml(keys, path):
+    """Read overrides from a YAML file.
+
+    Returns:
+        dict of checked values; a 'preset' entry is kept as it is.
+
+    Raises:
+        LabError: unreadable, not YAML, not a mapping, or a wrong key or value.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LabError(f"The configuration {path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise LabError(f"{path} is not valid YAML: {error}. Expected lines `key: value`.") from error
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise LabError(f"{path} holds a {type(values).__name__}; expected lines `key: value`.")
+    return {name: value if name == "preset" else check_value(keys, str(name), value, str(path))
+            for name, value in values.items()}
+
+
+def resolve(keys, presets, default_preset, *, preset=None, yaml_path=None, flags=None):
+    """Combine defaults, a preset, a YAML file and flags, later ones winning.
+
+    Args:
+        keys: dict name -> Key.
+        presets: dict name -> dict of overrides.
+        default_preset: str, taken when neither `preset` nor the file names one.
+        preset: str or None.
+        yaml_path: path or None.
+        flags: dict name -> value, or None.
+
+    Returns:
+        EasyDict with every key, and 'preset'.
+
+    Raises:
+        LabError: see `check_value` and `read_yaml`; or an unknown preset.
+    """
+    overrides = read_yaml(keys, yaml_path) if yaml_path else {}
+    preset = preset or overrides.pop("preset", None) or default_preset
+    overrides.pop("preset", None)
+    if preset not in presets:
+        near = difflib.get_close_matches(str(preset), presets, n=1, cutoff=0.0)[0]
+        raise LabError(f"Unknown preset {preset!r}. The nearest is {near!r}; there are "
+                       f"{', '.join(presets)}.")
+    values = {name: key.default for name, key in keys.items()}
+    values.update(presets[preset])
+    values.update(overrides)
+    for name, value in (flags or {}).items():
+        values[name] = check_value(keys, name, value, f"flag --{name}")
+    result = EasyDict(preset=preset)
+    # EasyDict would turn {} values into EasyDicts anyway; order follows config.py.
+    result.update({name: values[name] for name in keys})
+    _check_together(result)
+    return result
+
+
+def _check_together(config):
+    """Refuse combinations of values that are each allowed but contradict one another."""
+    if config.warmup_epochs >= config.epochs:
+        raise LabError(f"warmup_epochs is {config.warmup_epochs} but epochs is {config.epochs}; "
+                       "the warm-up must be shorter than the run. Lower warmup_epochs.")
+    if config.resize and config.resize < max(config.image_height, config.image_width):
+        raise LabError(f"resize is {config.resize}, less than the input of {config.image_height}x"
+                       f"{config.image_width} that is cropped from it. Raise resize, or set it to "
+                       "0 for no crop.")
+    if config.reduction is None and (config.normalise or config.head == "rbf"):
+        raise LabError("reduction none keeps every position of the feature map; it goes with "
+                       "--head linear --normalise false only.")
+
+
+def to_yaml(config):
+    """Return a configuration as YAML text that `read_yaml` reads back."""
+    return yaml.safe_dump(json.loads(json.dumps(config)), allow_unicode=True, sort_keys=False)
+
+
+def parse_arguments(keys, presets, default_preset, argv, description):
+    """Read the command line of a script whose flags are the keys.
+
+    Args:
+        keys, presets, default_preset: as for `resolve`.
+        argv: list of str.
+        description: str for --help.
+
+    Returns:
+        EasyDict.
+
+    Raises:
+        LabError: a mistake on the command line.
+        SystemExit: after --help.
+    """
+    parser = Parser(description=description, allow_abbrev=False,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", metavar="NAME", help=f"{', '.join(presets)} "
+                        f"(default {default_preset})")
+    parser.add_argument("--config", metavar="FILE", help="YAML file with overrides")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    for name, key in keys.items():
+        allowed = f"{key.help} ({key.rule.allowed}; default {key.default!r})"
+        parser.add_argument(f"--{name}", metavar="X", help=allowed.replace("%", "%%"),
+                            default=argparse.SUPPRESS)
+    known, unknown = parser.parse_known_args(argv)
+    for argument in unknown:
+        if argument.startswith("--"):
+            check_value(keys, argument[2:].split("=")[0], "", "the command line")
+        raise LabError(f"Unexpected {argument!r} on the command line. Flags are written "
+                       "`--key value`; `--help` lists them.")
+    flags = {name: value for name, value in vars(known).items() if name in keys}
+    return resolve(keys, presets, default_preset, preset=known.preset, yaml_path=known.config,
+                   flags=flags)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are LabErrors."""
+
+    def error(self, message):
+        raise LabError(f"{message[0].upper()}{message[1:]}. `--help` lists the flags.")

@@ -1,0 +1,1 @@
+"""Features: what the frozen backbone said about each photo, computed once and kept."""

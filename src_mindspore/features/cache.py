@@ -1,0 +1,258 @@
+"""The feature cache: a folder of `.npy` files a batch, and a manifest that is written last.
+
+    results/features/<key>/feature_{i}.npy   (B, F) or (B, C, h, w), float32 or float16
+                           label_{i}.npy     (B,) int32
+                           index_{i}.npy     (B, 2) int32: which image of the manifest, which pass
+                           manifest.json     what was computed from what, SHA-256 of every file
+
+The key is a hash of everything that decides the features, so a cache can never be stale.
+"""
+import json
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from src_mindspore.errors import LabError
+from src_mindspore.files import (
+    explain_os_error,
+    npy_bytes,
+    read_json,
+    sha256_of,
+    sha256_of_json,
+    write_bytes,
+    write_json,
+)
+
+PARTS = ("feature", "label", "index")
+KEY_DIGITS = 20
+
+
+def key_of(what):
+    """Return the key of a cache: the first digits of the hash of what decides the features."""
+    return sha256_of_json(what)[:KEY_DIGITS]
+
+
+def describe_change(root, what):
+    """Say what is new against the most similar cache.
+
+    Args:
+        root: Path of all caches.
+        what: dict, as hashed into the key.
+
+    Returns:
+        str, '' where there is no cache of this split to compare with.
+    """
+    best, changes = None, {}
+    for manifest in sorted(Path(root).glob("*/manifest.json")):
+        try:
+            other = json.loads(manifest.read_text(encoding="utf-8"))["what"]
+        except (OSError, ValueError, KeyError):
+            continue
+        if other.get("split") != what["split"]:
+            continue
+        different = {k: (other.get(k), what.get(k)) for k in {*other, *what}
+                     if other.get(k) != what.get(k)}
+        if best is None or len(different) < len(changes):
+            best, changes = manifest.parent.name, different
+    if best is None:
+        return ""
+    parts = [f"{name} {_short(old)} -> {_short(new)}" for name, (old, new)
+             in sorted(changes.items())]
+    return f"differs from cache {best[:8]} in: {'; '.join(parts)}"
+
+
+def _short(value):
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class CacheWriter:
+    """Writes one cache, batch by batch; goes on after the last batch that is complete.
+
+    Use as a context manager: it holds the folder's lock.
+
+    Args:
+        root: Path of all caches.
+        what: dict that decides the features.
+
+    Raises:
+        LabError: another process is writing this cache.
+    """
+
+    def __init__(self, root, what):
+        self.what = what
+        self.folder = Path(root) / key_of(what)
+        self.journal = self.folder / "batches.jsonl"
+        self.lock = FileLock(self.folder / ".lock")
+
+    def __enter__(self):
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.lock.acquire(timeout=0)
+        except Timeout:
+            raise LabError(f"Another run is computing these features now ({self.folder}). Wait "
+                           "until it has finished, then run the same command: it will find them "
+                           "ready. Or set another --features_path.") from None
+        except OSError as error:
+            raise explain_os_error(error, self.folder) from error
+        self.done = self._read_journal()
+        return self
+
+    def __exit__(self, *_):
+        self.lock.release()
+
+    def _read_journal(self):
+        """Return the hashes of the batches that are complete and undamaged, from the first on."""
+        done = []
+        try:
+            lines = self.journal.read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return done
+        for number, line in enumerate(lines):
+            try:
+                digests = json.loads(line)
+                right = all(sha256_of(self.folder / f"{part}_{number}.npy") == digests[part]
+                            for part in PARTS)
+            except (OSError, ValueError, KeyError, TypeError):
+                break  # a line cut short by a kill, or a file that is gone
+            if not right:
+                break
+            done.append(digests)
+        return done
+
+    def write(self, feature, label, index):
+        """Add the next batch: arrays as in the module's docstring.
+
+        Raises:
+            LabError: the disk is full, or the folder may not be written.
+        """
+        number = len(self.done)
+        digests = {}
+        for part, array in zip(PARTS, (feature, label, index), strict=True):
+            path = self.folder / f"{part}_{number}.npy"
+            write_bytes(path, npy_bytes(array))
+            digests[part] = sha256_of(path)
+        digests["rows"] = len(label)
+        self.done.append(digests)
+        try:
+            # Rewriting drops whatever a kill left behind the last complete line.
+            text = "".join(json.dumps(d) + "\n" for d in self.done) if not self._appending \
+                else json.dumps(digests) + "\n"
+            with open(self.journal, "a" if self._appending else "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise explain_os_error(error, self.journal) from error
+        self._appending = True
+
+    _appending = False
+
+    def finish(self, images):
+        """Write the manifest; from now on the cache counts.
+
+        Args:
+            images: list of dicts with path, size and sha256, in the order of the index.
+        """
+        write_json(self.folder / "manifest.json",
+                   {"format": 1, "what": self.what, "batches": self.done, "images": images})
+        self.journal.unlink(missing_ok=True)
+
+
+class FeatureCache:
+    """A complete cache, verified when it is opened.
+
+    Args:
+        folder: Path.
+
+    Attributes:
+        what: dict that decided the features.
+        labels: (N,) int32.
+        index: (N, 2) int32: image number and pass.
+        images: list of dicts with path, size and sha256.
+
+    Raises:
+        LabError: incomplete, or a file is missing, truncated or swapped.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        manifest = read_json(self.folder / "manifest.json")
+        self.what = manifest["what"]
+        self.images = manifest["images"]
+        self.batches = manifest["batches"]
+        self._verify()
+        self.labels = np.concatenate([self._load("label", i) for i in range(len(self.batches))])
+        self.index = np.concatenate([self._load("index", i) for i in range(len(self.batches))])
+
+    def __len__(self):
+        return len(self.labels)
+
+    def _verify(self):
+        for number, digests in enumerate(self.batches):
+            for part in PARTS:
+                path = self.folder / f"{part}_{number}.npy"
+                try:
+                    digest = sha256_of(path)
+                except OSError as error:
+                    raise self._damaged(path, error.strerror or str(error)) from None
+                if digest != digests[part]:
+                    raise self._damaged(path, "it is not the file that was written (truncated, "
+                                        "damaged or swapped)")
+
+    def _damaged(self, path, reason):
+        return LabError(f"The feature cache {self.folder} cannot be used: {path.name}: {reason}. "
+                        f"Delete {self.folder / 'manifest.json'} (or the whole folder) and run "
+                        "the same command: what is missing is computed again.")
+
+    def _load(self, part, number, mmap_mode=None):
+        return np.load(self.folder / f"{part}_{number}.npy", mmap_mode=mmap_mode,
+                       allow_pickle=False)
+
+    def features(self, columns=slice(None), memory_limit_bytes=None):
+        """Return all rows as something that `rows[numbers]` reads.
+
+        Args:
+            columns: slice of the pooled values.
+            memory_limit_bytes: int; larger caches are read through memory maps. None: no limit.
+
+        Returns:
+            (N, F) float32 array, or MappedRows that gives the same values.
+        """
+        shape = self._load("feature", 0, "r")[:1, columns].shape
+        size = len(self) * int(np.prod(shape[1:])) * 4
+        if memory_limit_bytes is not None and size > memory_limit_bytes:
+            maps = [self._load("feature", i, "r") for i in range(len(self.batches))]
+            return MappedRows(maps, columns)
+        rows = np.empty((len(self), *shape[1:]), np.float32)
+        start = 0
+        for number, batch in enumerate(self.batches):
+            rows[start:start + batch["rows"]] = self._load("feature", number)[:, columns]
+            start += batch["rows"]
+        return rows
+
+
+class MappedRows:
+    """Rows that stay on disk: `mapped[numbers]` equals `array[numbers]`.
+
+    Args:
+        maps: list of memory-mapped (B, F) arrays.
+        columns: slice.
+    """
+
+    def __init__(self, maps, columns):
+        self.maps = maps
+        self.columns = columns
+        self.starts = np.cumsum([0] + [len(m) for m in maps])
+        self.shape = (int(self.starts[-1]), *maps[0][:1, columns].shape[1:])
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, numbers):
+        numbers = np.arange(len(self))[numbers]
+        out = np.empty((len(numbers), *self.shape[1:]), np.float32)
+        batches = np.searchsorted(self.starts, numbers, side="right") - 1
+        for batch in np.unique(batches):
+            here = np.flatnonzero(batches == batch)
+            out[here] = self.maps[batch][numbers[here] - self.starts[batch]][:, self.columns]
+        return out

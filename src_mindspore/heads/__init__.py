@@ -1,0 +1,1 @@
+"""Heads: what stands on the frozen features. One head a file."""

@@ -1,0 +1,49 @@
+"""Optimizers: MindSpore's, with weight decay on weights only."""
+from mindspore import nn, ops
+
+
+class AdamW(nn.Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101).
+
+    MindSpore's nn.AdamWeightDecay leaves out the bias correction of the moments; this is
+    `w -= lr * decay * w`, followed by the plain Adam step.
+
+    Args:
+        groups: list of (parameters, decay).
+        learning_rate: list of float, one a step.
+    """
+
+    def __init__(self, groups, learning_rate):
+        super().__init__([p for parameters, _ in groups for p in parameters], learning_rate)
+        self.decays = tuple(decay for parameters, decay in groups for _ in parameters)
+
+    def construct(self, gradients):
+        rate = self.get_lr()
+        for i in range(len(self.decays)):
+            parameter = self._parameters[i]
+            ops.assign(parameter, parameter * (1 - rate * self.decays[i]))
+        return super().construct(gradients)
+
+
+def build_optimizer(name, parameters, rates, momentum, weight_decay):
+    """Return an optimizer over parameters.
+
+    Args:
+        name: 'momentum', 'sgd', 'adam' or 'adamw'.
+        parameters: list of Parameter; only those of two or more dimensions are decayed.
+        rates: list of float, the learning rate of each step.
+        momentum: float in [0, 1).
+        weight_decay: float >= 0; an L2 gradient for all but adamw, where it is decoupled.
+
+    Returns:
+        nn.Optimizer.
+    """
+    weights = [p for p in parameters if p.ndim > 1]
+    others = [p for p in parameters if p.ndim <= 1]
+    groups = [(group, decay) for group, decay in ((weights, weight_decay), (others, 0.0)) if group]
+    if name == "adamw":
+        return AdamW(groups, rates)
+    settings = [{"params": group, "weight_decay": decay} for group, decay in groups]
+    if name == "adam":
+        return nn.Adam(settings, rates)
+    return nn.Momentum(settings, rates, momentum=momentum if name == "momentum" else 0.0)
