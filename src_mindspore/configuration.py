@@ -135,7 +135,8 @@ def read_yaml(keys, path):
     except OSError as error:
         raise LabError(f"The configuration {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LabError(f"{path} is not valid YAML: {error}. Expected lines `key: value`.") from error
+        raise LabError(f"{path} is not valid YAML: {error}. Expected lines `key: "
+                       "value`.") from error
     if values is None:
         values = {}
     if not isinstance(values, dict):

@@ -32,8 +32,8 @@ def run_as_script(main, argv=None):
     except KeyboardInterrupt:
         if debug:
             raise
-        print("\nstopped by Ctrl-C; what was finished is kept, the same command goes on from there.",
-              file=sys.stderr)
+        print("\nstopped by Ctrl-C; what was finished is kept, the same command goes on from "
+              "there.", file=sys.stderr)
         code = 130
     except BrokenPipeError:
         # `... | head` closed our standard output: nothing is wrong.

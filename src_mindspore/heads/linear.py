@@ -96,14 +96,14 @@ class MobileNetV2Head(nn.Cell):
                              f"Received: activation={activation!r}")
         width = feature_width(input_channel, hw, reduction)
         self.pooling = GlobalPooling(reduction) if reduction else nn.Flatten()
-        self.norm = FeatureNorm(width) if normalise else nn.Identity()
+        self.prepare = FeatureNorm(width) if normalise else nn.Identity()
         self.dense = nn.Dense(width, num_classes, has_bias=has_bias,
                               weight_init=initial_weight(weight_init, width, num_classes, seed))
         self.activation = {"None": nn.Identity(), "Sigmoid": nn.Sigmoid(),
                            "Softmax": nn.Softmax(axis=1)}[activation]
 
     def construct(self, x):
-        logits = self.dense(self.norm(self.pooling(x)))
+        logits = self.dense(self.prepare(self.pooling(x)))
         return logits if self.training else self.activation(logits)
 
 

