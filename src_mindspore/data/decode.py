@@ -3,6 +3,7 @@
 Pillow reads headers (they tell mode, size, orientation, animation without decoding); OpenCV
 decodes what is plain, Pillow what is not (transparency, palettes, 16 bit, CMYK).
 """
+import contextlib
 import dataclasses
 import io
 import os
@@ -110,7 +111,7 @@ def _notes(image, name):
         notes.append("16-bit")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         notes.append("alpha")
-    if image.getexif().get(EXIF_ORIENTATION, 1) in range(2, 9):
+    if _orientation(image) in range(2, 9):
         notes.append("EXIF-rotated")
     extension = os.path.splitext(name)[1].lower()
     expected = {"JPEG": (".jpg", ".jpeg"), "MPO": (".jpg", ".jpeg"), "PNG": (".png",),
@@ -118,6 +119,16 @@ def _notes(image, name):
     if extension and extension not in expected:
         notes.append("extension")
     return tuple(notes)
+
+
+def _orientation(image):
+    """Return the EXIF orientation, 1 to 8; 1 where there is none or the EXIF block is damaged."""
+    exif = Image.Exif()
+    # Not image.getexif(): for a PNG it decodes the whole file.
+    with contextlib.suppress(Exception):  # a damaged block raises many types
+        exif.load(image.info.get("exif", b""))
+        return exif.get(EXIF_ORIENTATION, 1)
+    return 1
 
 
 def decode(data, strict=False):

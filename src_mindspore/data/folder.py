@@ -159,8 +159,16 @@ def _subfolders(folder):
 
 def _list(folder):
     try:
-        return sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")),
-                      key=lambda entry: entry.name)
+        entries = sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")),
+                         key=lambda entry: entry.name)
+        for entry in entries:
+            entry.name.encode("utf-8")
+        return entries
+    except UnicodeEncodeError:
+        raise LabError(f"{str(folder)!r} holds the name {os.fsencode(entry.name)!r}, which is not "
+                       "UTF-8; expected UTF-8 names. It probably comes from a zip packed on a "
+                       "Chinese Windows: unpack it again with `unzip -O GBK`, or rename it."
+                       ) from None
     except OSError as error:
         raise LabError(f"{folder} cannot be read: {error.strerror}. Change its permissions "
                        f"(chmod u+rx {str(folder)!r}) or run as a user who may read it.") from error

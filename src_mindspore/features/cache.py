@@ -208,25 +208,30 @@ class FeatureCache:
         return np.load(self.folder / f"{part}_{number}.npy", mmap_mode=mmap_mode,
                        allow_pickle=False)
 
+    def _rows(self, number, mmap_mode=None):
+        """Return one batch of features as (B, F); whole maps are flattened."""
+        feature = self._load("feature", number, mmap_mode)
+        return feature.reshape(len(feature), -1)
+
     def features(self, columns=slice(None), memory_limit_bytes=None):
         """Return all rows as something that `rows[numbers]` reads.
 
         Args:
-            columns: slice of the pooled values.
+            columns: slice of the values of a row.
             memory_limit_bytes: int; larger caches are read through memory maps. None: no limit.
 
         Returns:
             (N, F) float32 array, or MappedRows that gives the same values.
         """
-        shape = self._load("feature", 0, "r")[:1, columns].shape
-        size = len(self) * int(np.prod(shape[1:])) * 4
+        width = self._rows(0, "r")[:1, columns].shape[1]
+        size = len(self) * width * 4
         if memory_limit_bytes is not None and size > memory_limit_bytes:
-            maps = [self._load("feature", i, "r") for i in range(len(self.batches))]
+            maps = [self._rows(i, "r") for i in range(len(self.batches))]
             return MappedRows(maps, columns)
-        rows = np.empty((len(self), *shape[1:]), np.float32)
+        rows = np.empty((len(self), width), np.float32)
         start = 0
         for number, batch in enumerate(self.batches):
-            rows[start:start + batch["rows"]] = self._load("feature", number)[:, columns]
+            rows[start:start + batch["rows"]] = self._rows(number)[:, columns]
             start += batch["rows"]
         return rows
 
@@ -243,14 +248,14 @@ class MappedRows:
         self.maps = maps
         self.columns = columns
         self.starts = np.cumsum([0] + [len(m) for m in maps])
-        self.shape = (int(self.starts[-1]), *maps[0][:1, columns].shape[1:])
+        self.shape = (int(self.starts[-1]), maps[0][:1, columns].shape[1])
 
     def __len__(self):
         return self.shape[0]
 
     def __getitem__(self, numbers):
         numbers = np.arange(len(self))[numbers]
-        out = np.empty((len(numbers), *self.shape[1:]), np.float32)
+        out = np.empty((len(numbers), self.shape[1]), np.float32)
         batches = np.searchsorted(self.starts, numbers, side="right") - 1
         for batch in np.unique(batches):
             here = np.flatnonzero(batches == batch)

@@ -124,6 +124,10 @@ class HeadTrainer:
             out.append(self.head.dense(ms.Tensor(self._inputs(split, numbers))).asnumpy())
         return np.concatenate(out)
 
+    def outputs(self, logits):
+        """Return what the head answers outside training: its activation on (N, C) logits."""
+        return self.head.activation(ms.Tensor(logits)).asnumpy()
+
     def state(self):
         """Return what a resume needs besides the history: dict name -> ndarray."""
         parts = {f"head.{p.name}": p.asnumpy() for p in self.head.get_parameters()}

@@ -1,0 +1,106 @@
+"""Export to MindIR and ONNX, each checked against the numbers that were reported."""
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+
+from src_mindspore.errors import LabError
+from src_mindspore.files import replacing, sha256_of, write_json
+from src_mindspore.model import load_mindir, load_model
+
+# Logits of the exported file against those the selection saw.
+TOLERANCE = 1e-4
+ONNX_TOLERANCE = 1e-3
+
+
+def export(checkpoint, images, reference, folder, name="best"):
+    """Write <name>.mindir (batch 1), <name>_dynamic.mindir (any batch), <name>.onnx, <name>.json.
+
+    Every file is compared with the reference on all given photos before it counts.
+
+    Args:
+        checkpoint: Path of a whole network.
+        images: function () -> iterator of (N, 3, H, W) float32 batches, the photos to compare on.
+        reference: (M, C) float32 logits of those photos, as reported.
+        folder: Path.
+        name: str.
+
+    Returns:
+        dict: sentences about the checks, under 'mindir', 'mindir_dynamic' and 'onnx'.
+
+    Raises:
+        LabError: an exported file disagrees with the reference.
+    """
+    model = load_model(checkpoint, batch_size=1)
+    spec = model.preprocess
+    shape = (1, 3, spec.image_height, spec.image_width)
+    one = ms.Tensor(np.zeros(shape, np.float32))
+    many = ms.Tensor(shape=[None, *shape[1:]], dtype=ms.float32)
+    paths = {"mindir": Path(folder) / f"{name}.mindir",
+             "mindir_dynamic": Path(folder) / f"{name}_dynamic.mindir",
+             "onnx": Path(folder) / f"{name}.onnx"}
+    for kind, path in paths.items():
+        _export_file(model.network, many if kind == "mindir_dynamic" else one, path,
+                     "ONNX" if kind == "onnx" else "MINDIR")
+    write_json(Path(folder) / f"{name}.json", {
+        **{k: v for k, v in model.meta.items() if k != "format"},
+        "preprocess": spec.to_dict(), "batch_size": 1, "input": "NCHW float32",
+        "output": "logits" if model.meta["head"]["activation"] == "None"
+        else model.meta["head"]["activation"].lower(),
+        "checkpoint_sha256": model.sha256,
+        **{f"{kind}_sha256": sha256_of(path) for kind, path in paths.items()}})
+    return {
+        "mindir": compare(load_mindir(paths["mindir"]).logits, images, reference, TOLERANCE,
+                          paths["mindir"]),
+        "mindir_dynamic": compare(load_mindir(paths["mindir_dynamic"]).logits, images, reference,
+                                  TOLERANCE, paths["mindir_dynamic"]),
+        "onnx": compare(_onnx_logits(paths["onnx"]), images, reference, ONNX_TOLERANCE,
+                        paths["onnx"]),
+    }
+
+
+def _export_file(network, example, path, file_format):
+    # MindSpore refuses names beyond ASCII, so it writes where the name is plain.
+    with tempfile.TemporaryDirectory(prefix="export-") as temporary:
+        target = os.path.join(temporary, f"model.{file_format.lower()}")
+        ms.export(network, example, file_name=target, file_format=file_format)
+        with replacing(path) as final:
+            shutil.copyfile(target, final)
+
+
+def _onnx_logits(path):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda images: np.concatenate([session.run(None, {name: images[i:i + 1]})[0]
+                                          for i in range(len(images))])
+
+
+def compare(logits_of, images, reference, tolerance, path):
+    """Compare a model with reference logits on all photos.
+
+    Args:
+        logits_of: function (N, 3, H, W) float32 -> (N, C) float32.
+        images, reference: see `export`.
+        tolerance: float, largest absolute difference of a logit.
+        path: for the message.
+
+    Returns:
+        str, what was compared and the largest difference.
+
+    Raises:
+        LabError: another prediction, or a larger difference.
+    """
+    logits = np.concatenate([logits_of(batch) for batch in images()])
+    difference = float(np.abs(logits - reference).max())
+    changed = int((logits.argmax(1) != reference.argmax(1)).sum())
+    if changed or not difference <= tolerance:
+        raise LabError(f"The export {path} disagrees with the model it was made from: {changed} of "
+                       f"{len(reference)} predictions differ, logits by up to {difference:.2g} "
+                       f"(allowed {tolerance:g}). Do not use it; the checkpoint is sound.")
+    return (f"{Path(path).name}: same predictions on all {len(reference)} validation photos, "
+            f"logits within {difference:.1e}")

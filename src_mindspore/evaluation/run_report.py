@@ -1,0 +1,99 @@
+"""What is left of a run when it ends: pictures, tables, the report, and the closing lines."""
+import time
+
+from src_mindspore import runtime
+from src_mindspore.evaluation.gallery import plot_mistakes
+from src_mindspore.evaluation.plots import plot_class_balance, plot_confusion, plot_history
+from src_mindspore.evaluation.report import explain_interval, write_report
+from src_mindspore.evaluation.tables import prediction_rows, write_csv
+from src_mindspore.files import write_json
+
+PICTURES = {"curves": "curves.png", "confusion": "confusion.png", "mistakes": "mistakes.png",
+            "class_balance": "class_balance.png"}
+
+
+def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, laps):
+    """Write pictures, tables and the report of a run, mark it finished, print where to look.
+
+    Args:
+        run, chosen, trainer, spec, backbone, photos, caches, config: of this run.
+        laps: dict from part of the run to seconds.
+    """
+    folder, language = run.folder, config.language
+    plot_history(trainer.history, folder / "curves.png", chosen.row["epoch"], language)
+    plot_confusion(chosen.result, folder / "confusion.png", language)
+    plot_mistakes(chosen.predictions, folder / "mistakes.png", language)
+    plot_class_balance({split: _per_class(records, len(photos.classes))
+                        for split, records in photos.splits.items()},
+                       photos.classes, folder / "class_balance.png", language)
+    write_csv(folder / "predictions_val.csv", prediction_rows(chosen.predictions, language))
+    write_json(folder / "metrics_val.json", chosen.result)
+    result = {"epoch": chosen.row["epoch"], "why": chosen.why,
+              "epochs_trained": len(trainer.history), "seconds": laps,
+              **{key: chosen.result[key] for key in
+                 ("n", "correct", "top1", "interval", "top5", "macro_f1", "loss")}}
+    _, html = write_report(folder, {
+        "title": f"{photos.root.name}: {config.preset}", "is_drawn": photos.is_drawn,
+        "date": time.strftime("%Y-%m-%d %H:%M"), "preset": config.preset,
+        "summary": _summary(chosen, photos),
+        "result": chosen.result,
+        "chosen": {"epoch": chosen.row["epoch"], "rule": f"Chosen {chosen.why}. The choice was "
+                   "made on these very photos, so the figure is slightly optimistic.",
+                   "val_top1": chosen.row["val_top1"], "val_loss": chosen.row["val_loss"]},
+        "history": trainer.history,
+        "what": _what(spec, backbone, caches, config),
+        "data": _data(photos),
+        "timings": laps,
+        "files": {**PICTURES, "checkpoint": "best.ckpt", "MindIR, batch 1": "best.mindir",
+                  "MindIR, any batch": "best_dynamic.mindir", "ONNX": "best.onnx",
+                  "sidecar": "best.json", "history": "history.csv",
+                  "predictions": "predictions_val.csv", "metrics": "metrics_val.json"},
+        "environment": runtime.describe(), "config": dict(config), "export": chosen.checks,
+        "repeat": f"python train_head.py --config {folder}/config.yaml"})
+    run.finish(result)
+    print(f"\nval top-1 {chosen.result['top1']:.2%}: {explain_interval(chosen.result)}")
+    print(f"report:     {html}\ncheckpoint: {folder / 'best.ckpt'}\n"
+          f"MindIR:     {folder / 'best.mindir'}\n"
+          f"next:       python evaluate.py --ckpt {folder / 'best.ckpt'}")
+
+
+def _per_class(records, classes):
+    counts = [0] * classes
+    for record in records:
+        counts[record.label] += 1
+    return counts
+
+
+def _summary(chosen, photos):
+    result = chosen.result
+    return (f"{result['correct']} of {result['n']} {'drawings' if photos.is_drawn else 'photos'} "
+            f"of the validation split are named correctly ({len(photos.classes)} classes).")
+
+
+def _what(spec, backbone, caches, config):
+    engine = caches["train"].what
+    augmentation = engine["augmentation"]
+    return {
+        "backbone": backbone.name, "weights": backbone.source,
+        "weights SHA-256": backbone.sha256, "padding": backbone.padding,
+        "preprocessing": backbone.preprocess.describe(),
+        "engine": f"{engine['engine']}, {engine['precision']}",
+        "passes": f"{engine['repeat']}" + (", the first clean" if engine["include_clean"] else ""),
+        "augmentation": "none" if augmentation is None else
+        ", ".join(f"{k} {v}" for k, v in augmentation.items()),
+        "head": f"{config.head}, pooling {spec.reduction}, "
+                f"{'normalised' if spec.normalise else 'not normalised'}",
+        "training": f"{config.epochs} epochs, batch {config.batch_size}, {config.optimizer}, "
+                    f"learning rate {config.lr_max:g} {config.decay_type}, weight decay "
+                    f"{config.weight_decay:g}, label smoothing {config.label_smoothing:g}, seed "
+                    f"{config.seed}",
+    }
+
+
+def _data(photos):
+    records = [r for split in photos.splits.values() for r in split]
+    notes = sorted({note for r in records for note in r.notes})
+    return {"root": photos.root.name, "classes": len(photos.classes),
+            "counts": {split: len(part) for split, part in photos.splits.items()},
+            "skipped": [{"path": r.path, "reason": r.reason} for r in photos.skipped],
+            "notes": [f"unusual files that were handled: {', '.join(notes)}"] if notes else []}

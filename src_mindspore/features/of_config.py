@@ -1,0 +1,66 @@
+"""The features a configuration asks for: its backbone, its views, its caches."""
+import dataclasses
+
+from src_mindspore.backbones.registry import load_backbone
+from src_mindspore.data.augment import AugmentSpec
+from src_mindspore.features.engines import MindSporeEngine
+from src_mindspore.features.extract import Views, extract
+from src_mindspore.weights.prepare import require_weights
+
+
+def prepare_backbone(config):
+    """Load the configured backbone; its weights are fetched where they are absent.
+
+    The size and geometry of the input come from the configuration, the arithmetic (mean, std,
+    channel order) from the weights.
+
+    Returns:
+        Backbone.
+
+    Raises:
+        LabError: see `require_weights` and `load_backbone`.
+    """
+    backbone = load_backbone(require_weights(config.pretrained_ckpt), config.backbone)
+    preprocess = dataclasses.replace(
+        backbone.preprocess, image_height=config.image_height, image_width=config.image_width,
+        resize=config.resize, interpolation=config.interpolation)
+    return dataclasses.replace(backbone, preprocess=preprocess)
+
+
+def train_views(config, preprocess):
+    """Return the Views of the training split: `repeat` passes, augmented as configured."""
+    augmentation = AugmentSpec(
+        crop_scale=(config.crop_scale_min, 1.0),
+        crop_ratio=(1 / config.crop_ratio, config.crop_ratio), flip=config.flip,
+        brightness=config.brightness, contrast=config.contrast, saturation=config.saturation)
+    return Views(preprocess, config.repeat, config.include_clean, augmentation, config.seed)
+
+
+def clean_views(preprocess):
+    """Return the Views of evaluation: each photo once, without augmentation."""
+    return Views(preprocess)
+
+
+def extract_splits(photos, backbone, config, splits=("train", "val")):
+    """Return the feature caches of splits: dict from split name to FeatureCache.
+
+    Args:
+        photos: Photos.
+        backbone: Backbone.
+        config: the configuration.
+        splits: which splits; every one but train is read clean.
+
+    Raises:
+        LabError: see `extract`.
+    """
+    pooling = "none" if config.reduction is None else "mean+max"
+    engine = MindSporeEngine(backbone, pooling, config.extract_batch_size)
+    caches = {}
+    for split in splits:
+        views = train_views(config, backbone.preprocess) if split == "train" \
+            else clean_views(backbone.preprocess)
+        caches[split] = extract(
+            photos.splits[split], photos.root, split, backbone, engine, views,
+            config.features_path, dtype=config.feature_dtype, pooling=pooling,
+            workers=config.workers)
+    return caches

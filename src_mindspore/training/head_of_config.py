@@ -1,0 +1,79 @@
+"""Training the head that a configuration asks for, on cached features, inside a run."""
+import numpy as np
+
+from src_mindspore.heads.build import head_spec
+from src_mindspore.training.loop import HeadTrainer, Split
+
+
+def train(run, caches, backbone, classes, config):
+    """Train a head epoch by epoch, keeping what a resume and the choice need.
+
+    Args:
+        run: Run.
+        caches: dict with FeatureCache 'train' and 'val'.
+        backbone: Backbone.
+        classes: ClassNames.
+        config: the configuration.
+
+    Returns:
+        (HeadTrainer, HeadSpec): after the last epoch, or after Ctrl-C with the epochs so far.
+
+    Raises:
+        LabError: see `HeadTrainer.run`.
+        KeyboardInterrupt: Ctrl-C before the first epoch was finished.
+    """
+    spec = head_spec(config, backbone.channels, len(classes))
+    trainer = make_trainer(spec, split_of(caches["train"], spec, config),
+                           split_of(caches["val"], spec, config), config)
+    state = run.load_state()
+    if state:
+        trainer.restore(*state)
+        print(f"training: going on after epoch {len(trainer.history)} of {config.epochs}")
+    try:
+        for row in trainer.run():
+            run.save_epoch(trainer)
+            print_epoch(row, config.epochs)
+    except KeyboardInterrupt:
+        if not trainer.history:
+            raise
+        print(f"\nstopped by Ctrl-C after epoch {len(trainer.history)}: the best so far is chosen")
+    return trainer, spec
+
+
+def split_of(cache, spec, config):
+    """Return the Split of a cache that a head reads."""
+    return Split(cache.features(spec.columns(), config.memory_limit_mb * 2**20), cache.labels)
+
+
+def make_trainer(spec, train_split, val_split, config):
+    """Return a HeadTrainer with a new head, its normalisation fitted on train."""
+    head = spec.build(config.weight_init, config.seed)
+    if spec.normalise:
+        head.prepare.fit(*root_statistics(train_split.rows))
+    return HeadTrainer(head, train_split, val_split, config)
+
+
+def root_statistics(rows, chunk=4096):
+    """Return mean and deviation of the square root of features: two (F,) float64 arrays.
+
+    Args:
+        rows: (N, F) float32 array or MappedRows.
+        chunk: int, rows at once, so that rows on disk stay there.
+    """
+    count = len(rows)
+    total = squares = 0.0
+    for first in range(0, count, chunk):
+        part = np.maximum(rows[np.arange(first, min(first + chunk, count))], 0).astype(np.float64)
+        squares = squares + part.sum(axis=0)
+        total = total + np.sqrt(part).sum(axis=0)
+    mean = total / count
+    return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
+
+
+def print_epoch(row, epochs):
+    """Print one line of numbers."""
+    left = row["seconds"] * (epochs - row["epoch"])
+    print(f"epoch {row['epoch']:3d}/{epochs}  lr {row['learning_rate']:.5f}  "
+          f"train loss {row['train_loss']:.4f} top-1 {row['train_top1']:6.2%}  "
+          f"val loss {row['val_loss']:.4f} top-1 {row['val_top1']:6.2%}  "
+          f"{row['seconds']:.2f} s, {left:.0f} s left", flush=True)
