@@ -71,11 +71,12 @@ def find_data(path, environ=os.environ):
     return next((c for c in candidates if c.is_dir()), None)
 
 
-def read_folder(root):
+def read_folder(root, least_classes=2):
     """Look at a data folder.
 
     Args:
         root: str or Path.
+        least_classes: int; a classifier learns from two at least, an evaluation may ask about one.
 
     Returns:
         ImageFolder.
@@ -94,18 +95,19 @@ def read_folder(root):
     names = _subfolders(root)
     splits = [name for name in SPLITS if name in names]
     if "train" in splits:
-        return _read_split_layout(root, splits)
+        return _read_split_layout(root, splits, least_classes)
     if splits:
         raise LabError(f"{root} has {', '.join(splits)} but no train folder; {LAYOUTS}. Rename the "
                        "folder to learn from to train.")
-    classes = _classes(root, names, root / "label.txt")
+    classes = _classes(root, names, root / "label.txt", least_classes)
     others = []
     files = _files(root, "", classes, others)
     return ImageFolder(root, classes, {"all": files}, tuple(others))
 
 
-def _read_split_layout(root, splits):
-    classes = _classes(root / "train", _subfolders(root / "train"), root / "label.txt")
+def _read_split_layout(root, splits, least_classes):
+    classes = _classes(root / "train", _subfolders(root / "train"), root / "label.txt",
+                       least_classes)
     found, others = {}, []
     for split in splits:
         unknown = set(_subfolders(root / split)) - set(classes.folders)
@@ -117,10 +119,10 @@ def _read_split_layout(root, splits):
     return ImageFolder(root, classes, found, tuple(others))
 
 
-def _classes(folder, names, label_file):
+def _classes(folder, names, label_file, least):
     if not names:
         raise LabError(f"{folder} holds no class folders; {LAYOUTS}.")
-    if len(names) < 2:
+    if len(names) < least:
         raise LabError(f"{folder} holds the single class {names[0]!r}; a classifier needs at least "
                        "two. Add a folder for each further class.")
     return name_classes(names, label_file)

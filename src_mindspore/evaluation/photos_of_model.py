@@ -1,0 +1,63 @@
+"""The photos an evaluation asks about, labelled in the order of the model's classes."""
+from pathlib import Path
+
+import numpy as np
+
+from src_mindspore.data.decode import EXTENSIONS
+from src_mindspore.data.folder import ImageFile, ImageFolder, find_data, read_folder
+from src_mindspore.data.scan import require_usable, scan
+from src_mindspore.errors import LabError
+
+
+def photos_for(classes, path, split, bad_images="fail", progress=True):
+    """Find and scan the photos to evaluate.
+
+    Args:
+        classes: ClassNames of the model.
+        path: data folder with splits, a folder of class folders, or a folder of photos alone.
+        split: str; which split, where the folder has splits.
+        bad_images: 'fail' or 'skip'.
+        progress: bool.
+
+    Returns:
+        (root, paths, labels, skipped): Path; tuple of str; (N,) int64 by name, -1 where the photos
+        have no class folder; list of FileRecord.
+
+    Raises:
+        LabError: no such folder or split, or classes that the model does not know.
+    """
+    root = find_data(path) or Path(path)
+    loose = sorted(f.name for f in root.iterdir() if f.suffix.lower() in EXTENSIONS) \
+        if root.is_dir() else []
+    if loose:
+        folder = ImageFolder(root, classes, {"all": tuple(ImageFile(name, 0) for name in loose)})
+        records, skipped = _usable(folder, None, bad_images, progress)
+        return root, tuple(r.path for r in records), np.full(len(records), -1), skipped
+    folder = read_folder(root, least_classes=1)
+    if not folder.is_plain and split not in folder.splits:
+        raise LabError(f"{root} has no split {split!r}; it has {', '.join(folder.splits)}. Choose "
+                       "one with --split.")
+    chosen = "all" if folder.is_plain else split
+    unknown = sorted(set(folder.classes.folders) - set(classes.folders))
+    if unknown:
+        raise LabError(
+            f"The model knows {len(classes)} classes ({', '.join(classes.folders[:3])}, ...), "
+            f"{root} has {len(folder.classes)}: {len(unknown)} of them, such as {unknown[0]!r}, "
+            "are unknown to the model. Classes are matched by the names of their folders; use the "
+            "data the model was trained for, or train on this folder.")
+    records, skipped = _usable(folder, chosen, bad_images, progress)
+    position = {name: label for label, name in enumerate(classes.folders)}
+    labels = [position[folder.classes.folders[record.label]] for record in records]
+    return root, tuple(r.path for r in records), np.array(labels, np.int64), skipped
+
+
+def _usable(folder, split, bad_images, progress):
+    records = scan(folder, progress=progress, splits=[split] if split else None)
+    bad = [r for r in records if r.problem]
+    if bad and bad_images == "fail":
+        require_usable(records, "fail", folder.classes)
+    usable = [r for r in records if not r.problem]
+    if not usable:
+        raise LabError(f"{folder.root} has no usable photo"
+                       + (f" in {split}." if split else "."))
+    return usable, bad
