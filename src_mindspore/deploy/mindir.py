@@ -17,22 +17,38 @@ ONNX_TOLERANCE = 1e-3
 
 
 def export(checkpoint, images, reference, folder, name="best"):
-    """Write <name>.mindir (batch 1), <name>_dynamic.mindir (any batch), <name>.onnx, <name>.json.
-
-    Every file is compared with the reference on all given photos before it counts.
+    """Export as `export_mindir` does, then compare every file with the reference.
 
     Args:
-        checkpoint: Path of a whole network.
+        checkpoint, folder, name: see `export_mindir`.
         images: function () -> iterator of (N, 3, H, W) float32 batches, the photos to compare on.
-        reference: (M, C) float32 logits of those photos, as reported.
-        folder: Path.
-        name: str.
+        reference: (M, C) float32 answers for those photos, as reported.
 
     Returns:
         dict: sentences about the checks, under 'mindir', 'mindir_dynamic' and 'onnx'.
 
     Raises:
         LabError: an exported file disagrees with the reference.
+    """
+    paths = export_mindir(checkpoint, folder, name)
+    answers = {"mindir": load_mindir(paths["mindir"]).logits,
+               "mindir_dynamic": load_mindir(paths["mindir_dynamic"]).logits,
+               "onnx": _onnx_logits(paths["onnx"])}
+    return {kind: compare(answer, images, reference,
+                          ONNX_TOLERANCE if kind == "onnx" else TOLERANCE, paths[kind])
+            for kind, answer in answers.items()}
+
+
+def export_mindir(checkpoint, folder, name):
+    """Write <name>.mindir (batch 1), <name>_dynamic.mindir (any batch), <name>.onnx, <name>.json.
+
+    Args:
+        checkpoint: Path of a whole network.
+        folder: Path.
+        name: str.
+
+    Returns:
+        dict from 'mindir', 'mindir_dynamic' and 'onnx' to Path.
     """
     model = load_model(checkpoint, batch_size=1)
     spec = model.preprocess
@@ -45,21 +61,14 @@ def export(checkpoint, images, reference, folder, name="best"):
     for kind, path in paths.items():
         _export_file(model.network, many if kind == "mindir_dynamic" else one, path,
                      "ONNX" if kind == "onnx" else "MINDIR")
+    activation = model.meta["head"]["activation"]
     write_json(Path(folder) / f"{name}.json", {
         **{k: v for k, v in model.meta.items() if k != "format"},
         "preprocess": spec.to_dict(), "batch_size": 1, "input": "NCHW float32",
-        "output": "logits" if model.meta["head"]["activation"] == "None"
-        else model.meta["head"]["activation"].lower(),
+        "output": "logits" if activation == "None" else activation.lower(),
         "checkpoint_sha256": model.sha256,
         **{f"{kind}_sha256": sha256_of(path) for kind, path in paths.items()}})
-    return {
-        "mindir": compare(load_mindir(paths["mindir"]).logits, images, reference, TOLERANCE,
-                          paths["mindir"]),
-        "mindir_dynamic": compare(load_mindir(paths["mindir_dynamic"]).logits, images, reference,
-                                  TOLERANCE, paths["mindir_dynamic"]),
-        "onnx": compare(_onnx_logits(paths["onnx"]), images, reference, ONNX_TOLERANCE,
-                        paths["onnx"]),
-    }
+    return paths
 
 
 def _export_file(network, example, path, file_format):
