@@ -36,11 +36,6 @@ def train_views(config, preprocess):
     return Views(preprocess, config.repeat, config.include_clean, augmentation, config.seed)
 
 
-def clean_views(preprocess):
-    """Return the Views of evaluation: each photo once, without augmentation."""
-    return Views(preprocess)
-
-
 def extract_splits(photos, backbone, config, splits=("train", "val")):
     """Return the feature caches of splits: dict from split name to FeatureCache.
 
@@ -53,14 +48,27 @@ def extract_splits(photos, backbone, config, splits=("train", "val")):
     Raises:
         LabError: see `extract`.
     """
-    pooling = "none" if config.reduction is None else "mean+max"
-    engine = MindSporeEngine(backbone, pooling, config.extract_batch_size)
-    caches = {}
-    for split in splits:
-        views = train_views(config, backbone.preprocess) if split == "train" \
-            else clean_views(backbone.preprocess)
-        caches[split] = extract(
-            photos.splits[split], photos.root, split, backbone, engine, views,
-            config.features_path, dtype=config.feature_dtype, pooling=pooling,
-            workers=config.workers)
-    return caches
+    engine = _engine(backbone, config)
+    return {split: _extract(photos, backbone, engine, config, split,
+                            train_views(config, backbone.preprocess) if split == "train"
+                            else Views(backbone.preprocess)) for split in splits}
+
+
+def extract_clean(photos, backbone, config, split):
+    """Return the FeatureCache of a split read as in evaluation: once, without augmentation."""
+    return _extract(photos, backbone, _engine(backbone, config), config, split,
+                    Views(backbone.preprocess))
+
+
+def _engine(backbone, config):
+    return MindSporeEngine(backbone, _pooling(config), config.extract_batch_size)
+
+
+def _extract(photos, backbone, engine, config, split, views):
+    return extract(photos.splits[split], photos.root, split, backbone, engine, views,
+                   config.features_path, dtype=config.feature_dtype, pooling=_pooling(config),
+                   workers=config.workers)
+
+
+def _pooling(config):
+    return "none" if config.reduction is None else "mean+max"

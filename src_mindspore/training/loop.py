@@ -87,6 +87,11 @@ class HeadTrainer:
             self.history.append(row)
             yield row
 
+    def train_to_the_end(self):
+        """Train all epochs without measuring any, as cross-validation does."""
+        for epoch in range(1, self.config.epochs + 1):
+            self._train_one_epoch(epoch)
+
     def _train_one_epoch(self, epoch):
         # Every epoch has a stream of its own, so a resumed run draws what an unbroken one does.
         rng = np.random.default_rng([self.config.seed, epoch])

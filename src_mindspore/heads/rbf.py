@@ -1,0 +1,73 @@
+"""A head that compares a photo with training photos: an RBF network on frozen features.
+
+Broomhead and Lowe, "Multivariable Functional Interpolation and Adaptive Networks", 1988; the
+whitening is the Nystroem map of Williams and Seeger, NIPS 2000, which makes a linear classifier on
+it the same as one in the kernel's own space. What is learnt is still one Dense layer.
+"""
+import numpy as np
+from mindspore import Parameter, Tensor, nn, ops
+
+# Scale of the mapped features: with it a learning rate of about 0.1 to 1 is right.
+FEATURE_SCALE = 10.0
+# Directions of the kernel with less than this part of the largest eigenvalue are noise.
+EIGENVALUE_FLOOR = 1e-6
+
+
+class UnitRoot(nn.Cell):
+    """Square root, then length 1: (N, F) float32, >= 0 -> (N, F) float32.
+
+    The inner product of two such vectors is their Bhattacharyya similarity, from 0 to 1
+    ("RootSIFT", Arandjelovic and Zisserman, CVPR 2012).
+    """
+
+    def construct(self, x):
+        root = ops.sqrt(ops.relu(x))
+        return root / ops.sqrt(ops.sum(root * root, 1, keepdim=True) + 1e-12)
+
+
+class RBFMap(nn.Cell):
+    """Similarity to `centres` training photos, whitened to `width` values.
+
+    (N, F) float32 -> (N, width) float32.
+
+    Args:
+        features: int, F.
+        centres: int.
+        width: int <= centres.
+    """
+
+    def __init__(self, features, centres, width):
+        super().__init__()
+        self.root = UnitRoot()
+        self.centres = Parameter(Tensor(np.zeros((centres, features), np.float32)), "centres",
+                                 requires_grad=False)
+        self.whiten = Parameter(Tensor(np.zeros((centres, width), np.float32)), "whiten",
+                                requires_grad=False)
+        self.gamma = Parameter(Tensor(np.ones((), np.float32)), "gamma", requires_grad=False)
+        self.matmul = ops.MatMul(transpose_b=True)
+
+    def fit(self, pooled, gamma):
+        """Take training photos as centres and compute the whitening.
+
+        Args:
+            pooled: (centres, F) float32 features of distinct training photos.
+            gamma: float, in units of one over the mean squared distance from the mean.
+        """
+        root = np.sqrt(np.maximum(pooled.astype(np.float64), 0))
+        root /= np.sqrt((root**2).sum(axis=1, keepdims=True) + 1e-12)
+        variance = ((root - root.mean(axis=0))**2).sum(axis=1).mean()
+        scaled = gamma / max(variance, 1e-12)
+        kernel = np.exp(2 * scaled * (root @ root.T - 1))
+        values, vectors = np.linalg.eigh(kernel)
+        values, vectors = values[::-1], vectors[:, ::-1]
+        # The sign of an eigenvector is arbitrary; fixing it makes the map reproducible.
+        signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(values))])
+        width = self.whiten.shape[1]
+        whiten = vectors * signs / np.sqrt(np.maximum(values, EIGENVALUE_FLOOR * values[0]))
+        self.centres.set_data(Tensor(root.astype(np.float32)))
+        self.whiten.set_data(Tensor((FEATURE_SCALE * whiten[:, :width]).astype(np.float32)))
+        self.gamma.set_data(Tensor(np.float32(scaled)))
+
+    def construct(self, x):
+        similarity = self.matmul(self.root(x), self.centres)
+        return ops.matmul(ops.exp(2 * self.gamma * (similarity - 1)), self.whiten)
