@@ -40,6 +40,7 @@ KEYS = {
     "backbone": Key("mobilenet_v2", choice("mobilenet_v2"), "which frozen backbone computes the features"),
     "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; the default is fetched and converted when it is absent"),
     "features_path": Key("./results/features", text(), "where cached features live, one folder a key"),
+    "engine": Key("auto", choice("auto", "mindspore", "onnxruntime"), "who computes the training features; auto: ONNX Runtime where it agrees with MindSpore"),
     "feature_dtype": Key("float32", choice("float32", "float16"), "dtype on disk; float16 halves the cache"),
     "extract_batch_size": Key(32, integer(1, 4096), "photos the backbone reads at once; one cache file each"),
     "eval_batch_size": Key(32, integer(1, 4096), "photos at once in evaluation and in create_dataset(training=False)"),
@@ -47,6 +48,9 @@ KEYS = {
 
     # --- head
     "head": Key("linear", choice("linear", "rbf"), "linear: one Dense layer; rbf: similarity to training photos, then a Dense layer"),
+    "rbf_centres": Key(2048, integer(2, 20_000), "rbf: how many training photos a photo is compared with; all of them where there are fewer"),
+    "rbf_width": Key(1024, integer(2, 20_000), "rbf: values left of the comparisons after whitening"),
+    "rbf_gamma": Key(1.0, number(0.001, 1000), "rbf: how fast similarity falls with distance, in units of the mean squared distance"),
     "reduction": Key("mean", choice("mean", "max", "mean+max", None), "global pooling of the feature map; none: every position, large cache"),
     "activation": Key("None", choice("None", "Sigmoid", "Softmax"), "on the logits when the head is used, never in training"),
     "weight_init": Key("he", choice("he", "ones"), "ones: the course's, all logits equal at the start"),
@@ -98,7 +102,12 @@ PRESETS = {
         "optimizer": "adam", "repeat": 8, "brightness": 0.2, "contrast": 0.01, "saturation": 0.01,
     },
     # Ours: chosen by cross-validation on train alone (docs/recipe.md).
-    "recommended": {},
+    "recommended": {
+        "image_height": 256, "image_width": 256, "resize": 0, "repeat": 4, "include_clean": True,
+        "crop_scale_min": 0.4, "brightness": 0.2, "contrast": 0.1, "saturation": 0.1,
+        "head": "rbf", "reduction": "mean", "normalise": False, "epochs": 20, "batch_size": 128,
+        "lr_max": 0.3, "momentum": 0.9, "weight_decay": 1e-4, "label_smoothing": 0.2,
+    },
 }
 DEFAULT_PRESET = "recommended"
 

@@ -45,17 +45,17 @@ def main(argv):
     seconds.lap("features")
 
     # 3. Head: trained on the cache, a line an epoch.
-    run = Run(config, {split: cache.folder.name for split, cache in caches.items()})
-    print(f"run: {run.folder}{' (going on)' if run.resumed else ''}")
-    trainer, spec = train(run, caches, backbone, photos.classes, config)
-    seconds.lap("training")
+    with Run(config, {split: cache.folder.name for split, cache in caches.items()}) as run:
+        print(f"run: {run.folder}{' (going on)' if run.resumed else ''}")
+        trainer, spec = train(run, caches, backbone, photos.classes, config)
+        seconds.lap("training")
 
-    # 4. The best epoch by the rule, exported and checked.
-    chosen = choose_and_export(run, trainer, spec, backbone, photos, caches, config)
-    seconds.lap("export")
+        # 4. The best epoch by the rule, exported and checked.
+        chosen = choose_and_export(run, trainer, spec, backbone, photos, caches, config)
+        seconds.lap("export")
 
-    # 5. What it can do, where it fails, how to repeat it.
-    report_run(run, chosen, trainer, spec, backbone, photos, caches, config, seconds.laps)
+        # 5. What it can do, where it fails, how to repeat it.
+        report_run(run, chosen, trainer, spec, backbone, photos, caches, config, seconds.laps)
 
 
 class Stopwatch:

@@ -22,7 +22,8 @@ class Model:
     """Something that turns preprocessed photos into logits, and knows what it needs.
 
     Attributes:
-        network: Cell in evaluation mode, (N, 3, H, W) float32 -> (N, C) float32.
+        network: Cell in evaluation mode, (N, 3, H, W) float32 -> (N, C) float32: logits, or what
+            the head's activation makes of them.
         preprocess: PreprocessSpec.
         classes: ClassNames.
         batch_size: int the network takes at once, 0 for any.
@@ -38,13 +39,20 @@ class Model:
     meta: dict
 
     def logits(self, images):
-        """Compute logits.
+        """Compute logits, whatever activation the network ends in.
 
         Args:
             images: (N, 3, H, W) float32 from `preprocess`.
 
         Returns:
             (N, C) float32.
+        """
+        return undo_activation(self.outputs(images), self.meta["head"]["activation"])
+
+    def outputs(self, images):
+        """Compute what the network answers: logits, or probabilities where it ends in them.
+
+        Args, Returns: as for `logits`.
         """
         size = self.batch_size or len(images)
         out = []
@@ -54,6 +62,26 @@ class Model:
             whole = np.concatenate((part, padding)) if len(padding) else part
             out.append(self.network(ms.Tensor(whole)).asnumpy()[:len(part)])
         return np.concatenate(out)
+
+
+def undo_activation(outputs, activation):
+    """Return logits that lead to these outputs.
+
+    Args:
+        outputs: (N, C) float32.
+        activation: 'None', 'Sigmoid' or 'Softmax' (whose logits are known up to a constant).
+
+    Returns:
+        (N, C) float32.
+    """
+    if activation == "None":
+        return outputs
+    # A probability that was rounded to 0 or 1 would become an infinite logit.
+    limits = np.finfo(np.float32)
+    outputs = np.maximum(outputs, limits.tiny)
+    if activation == "Softmax":
+        return np.log(outputs)
+    return np.log(outputs) - np.log1p(-np.minimum(outputs, 1 - limits.epsneg))
 
 
 def save_model(path, backbone, head, spec, preprocess, classes, metrics):
@@ -154,6 +182,12 @@ def load_model(path, batch_size=32):
                  ClassNames.from_dict(meta["classes"]), batch_size, sha256_of(path), meta)
 
 
+def sidecar_of(path):
+    """Return the Path of the JSON file that belongs to NAME.mindir or NAME_dynamic.mindir."""
+    path = Path(path)
+    return path.with_name(path.stem.removesuffix("_dynamic") + ".json")
+
+
 def load_mindir(path):
     """Load an exported MindIR with its sidecar.
 
@@ -167,9 +201,10 @@ def load_mindir(path):
         LabError: missing, damaged, or the sidecar belongs to another file.
     """
     path = Path(path)
-    if not path.exists():
-        raise LabError(f"There is no MindIR {path}.")
-    sidecar = path.with_name(path.stem.removesuffix("_dynamic") + ".json")
+    if not path.is_file():
+        raise LabError(f"There is no MindIR {path}. Expected a file that a run exported, for "
+                       "example results/latest/best.mindir.")
+    sidecar = sidecar_of(path)
     if not sidecar.exists():
         raise LabError(f"{path} has no sidecar {sidecar.name} beside it. Keep the two together: it "
                        "holds the classes and the preprocessing.")

@@ -1,14 +1,12 @@
 """Export to MindIR and ONNX, each checked against the numbers that were reported."""
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 
+from src_mindspore.backbones.export import export_network
 from src_mindspore.errors import LabError
-from src_mindspore.files import replacing, sha256_of, write_json
+from src_mindspore.files import sha256_of, write_json
 from src_mindspore.model import load_mindir, load_model
 
 # Logits of the exported file against those the selection saw.
@@ -31,8 +29,8 @@ def export(checkpoint, images, reference, folder, name="best"):
         LabError: an exported file disagrees with the reference.
     """
     paths = export_mindir(checkpoint, folder, name)
-    answers = {"mindir": load_mindir(paths["mindir"]).logits,
-               "mindir_dynamic": load_mindir(paths["mindir_dynamic"]).logits,
+    answers = {"mindir": load_mindir(paths["mindir"]).outputs,
+               "mindir_dynamic": load_mindir(paths["mindir_dynamic"]).outputs,
                "onnx": _onnx_logits(paths["onnx"])}
     return {kind: compare(answer, images, reference,
                           ONNX_TOLERANCE if kind == "onnx" else TOLERANCE, paths[kind])
@@ -59,8 +57,8 @@ def export_mindir(checkpoint, folder, name):
              "mindir_dynamic": Path(folder) / f"{name}_dynamic.mindir",
              "onnx": Path(folder) / f"{name}.onnx"}
     for kind, path in paths.items():
-        _export_file(model.network, many if kind == "mindir_dynamic" else one, path,
-                     "ONNX" if kind == "onnx" else "MINDIR")
+        export_network(model.network, many if kind == "mindir_dynamic" else one, path,
+                       "ONNX" if kind == "onnx" else "MINDIR")
     activation = model.meta["head"]["activation"]
     write_json(Path(folder) / f"{name}.json", {
         **{k: v for k, v in model.meta.items() if k != "format"},
@@ -69,15 +67,6 @@ def export_mindir(checkpoint, folder, name):
         "checkpoint_sha256": model.sha256,
         **{f"{kind}_sha256": sha256_of(path) for kind, path in paths.items()}})
     return paths
-
-
-def _export_file(network, example, path, file_format):
-    # MindSpore refuses names beyond ASCII, so it writes where the name is plain.
-    with tempfile.TemporaryDirectory(prefix="export-") as temporary:
-        target = os.path.join(temporary, f"model.{file_format.lower()}")
-        ms.export(network, example, file_name=target, file_format=file_format)
-        with replacing(path) as final:
-            shutil.copyfile(target, final)
 
 
 def _onnx_logits(path):

@@ -38,7 +38,11 @@ def write_submission(checkpoint, channels, folder):
 
     folder = Path(folder)
     known = {"main.py", "lab_preprocess.py", *MODEL_FILES, "__pycache__"}
-    others = {f.name for f in folder.iterdir()} - known if folder.exists() else set()
+    try:
+        others = {f.name for f in folder.iterdir()} - known if folder.exists() else set()
+    except OSError as error:
+        raise LabError(f"{folder} is not a folder that can be written to: {error.strerror}. Choose "
+                       "another --out.") from error
     if others:
         raise LabError(f"{folder} holds other files ({sorted(others)[0]}, ...). Choose another "
                        "--out, so that nothing of yours is handed in or overwritten.")

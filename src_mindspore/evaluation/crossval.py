@@ -29,11 +29,7 @@ def main(argv):
     args, rest = parser.parse_known_args(argv)
     config = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET, rest, __doc__ + (
         "\nflags of this tool: --folds 5, --cv_seeds 1,2,3,4,5, --json FILE; and every key below"))
-    try:
-        seeds = [int(seed) for seed in args.cv_seeds.split(",")]
-    except ValueError:
-        raise LabError(f"--cv_seeds is {args.cv_seeds!r}; expected integers with commas between, "
-                       "for example 1,2,3.") from None
+    seeds = parse_seeds(args.cv_seeds)
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos
     from src_mindspore.features.of_config import prepare_backbone
@@ -46,6 +42,18 @@ def main(argv):
     if args.json:
         from src_mindspore.files import write_json
         write_json(args.json, {**result, "preset": config.preset, "config": dict(config)})
+
+
+def parse_seeds(text):
+    """Return the list of int that '1,2,3' names.
+
+    Raises:
+        LabError: not integers from 0 with commas between.
+    """
+    if not all(part.strip().isdigit() for part in text.split(",")):
+        raise LabError(f"--cv_seeds is {text!r}; expected integers with commas between, for "
+                       "example 1,2,3.")
+    return [int(part) for part in text.split(",")]
 
 
 class CrossvalData:
@@ -97,9 +105,9 @@ def cross_validate(data, backbone, classes, config, folds, seeds):
     from src_mindspore.training.head_of_config import make_trainer
     from src_mindspore.training.loop import Split
 
-    spec = head_spec(config, backbone.channels, len(classes))
-    rows = data.cache.features(spec.columns())
-    clean = data.clean.features(spec.columns())
+    columns = head_spec(config, backbone.channels, len(classes), 0).columns()
+    rows = data.cache.features(columns)
+    clean = data.clean.features(columns)
     labels = data.clean.labels
     image_of_row = data.cache.index[:, 0]
     correct, started = [], time.perf_counter()
@@ -109,9 +117,10 @@ def cross_validate(data, backbone, classes, config, folds, seeds):
         for fold in range(folds):
             learn = np.flatnonzero(fold_of[image_of_row] != fold)
             ask = np.flatnonzero(fold_of == fold)
+            spec = head_spec(config, backbone.channels, len(classes), int((fold_of != fold).sum()))
             trainer = make_trainer(
                 spec, Split(rows[learn], data.cache.labels[learn]), Split(clean[ask], labels[ask]),
-                EasyDict({**config, "seed": seed}))
+                data.cache.index[learn], EasyDict({**config, "seed": seed}))
             trainer.train_to_the_end()
             right += int((trainer.logits(trainer.val).argmax(1) == labels[ask]).sum())
             done = number * folds + fold + 1

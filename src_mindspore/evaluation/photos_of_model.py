@@ -27,8 +27,7 @@ def photos_for(classes, path, split, bad_images="fail", progress=True):
         LabError: no such folder or split, or classes that the model does not know.
     """
     root = find_data(path) or Path(path)
-    loose = sorted(f.name for f in root.iterdir() if f.suffix.lower() in EXTENSIONS) \
-        if root.is_dir() else []
+    loose = _loose_photos(root)
     if loose:
         folder = ImageFolder(root, classes, {"all": tuple(ImageFile(name, 0) for name in loose)})
         records, skipped = _usable(folder, None, bad_images, progress)
@@ -49,6 +48,15 @@ def photos_for(classes, path, split, bad_images="fail", progress=True):
     position = {name: label for label, name in enumerate(classes.folders)}
     labels = [position[folder.classes.folders[record.label]] for record in records]
     return root, tuple(r.path for r in records), np.array(labels, np.int64), skipped
+
+
+def _loose_photos(root):
+    """Return the sorted names of the photos that stand directly in a folder."""
+    try:
+        return sorted(f.name for f in root.iterdir() if f.suffix.lower() in EXTENSIONS
+                      and not f.name.startswith(".") and f.is_file())
+    except OSError:
+        return []  # read_folder says what is wrong with it
 
 
 def _usable(folder, split, bad_images, progress):

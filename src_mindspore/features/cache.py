@@ -22,6 +22,7 @@ from src_mindspore.files import (
     sha256_of_json,
     write_bytes,
     write_json,
+    write_text,
 )
 
 PARTS = ("feature", "label", "index")
@@ -51,8 +52,7 @@ def describe_change(root, what):
             continue
         if other.get("split") != what["split"]:
             continue
-        different = {k: (other.get(k), what.get(k)) for k in {*other, *what}
-                     if other.get(k) != what.get(k)}
+        different = _differences(other, what)
         if best is None or len(different) < len(changes):
             best, changes = manifest.parent.name, different
     if best is None:
@@ -62,9 +62,29 @@ def describe_change(root, what):
     return f"differs from cache {best[:8]} in: {'; '.join(parts)}"
 
 
+def _differences(old, new, prefix=""):
+    """Return a dict from dotted name to (old value, new value), down to single settings."""
+    different = {}
+    for name in {*old, *new}:
+        before, after = old.get(name), new.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            different.update(_differences(before, after, f"{prefix}{name}."))
+        elif before != after:
+            different[prefix + name] = (before, after)
+    return different
+
+
+def _flat(what):
+    """Return nested dicts as one, without the names of the outer ones."""
+    flat = {}
+    for name, value in what.items():
+        flat.update(_flat(value) if isinstance(value, dict) else {name: value})
+    return flat
+
+
 def _short(value):
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    text = str(value)
+    return text if len(text) <= 40 else text[:12] + "..."
 
 
 class CacheWriter:
@@ -135,15 +155,16 @@ class CacheWriter:
             digests[part] = sha256_of(path)
         digests["rows"] = len(label)
         self.done.append(digests)
+        if not self._appending:
+            # Writing it anew drops whatever a kill left behind the last complete line.
+            write_text(self.journal, "".join(json.dumps(d) + "\n" for d in self.done))
+            self._appending = True
+            return
         try:
-            # Rewriting drops whatever a kill left behind the last complete line.
-            text = "".join(json.dumps(d) + "\n" for d in self.done) if not self._appending \
-                else json.dumps(digests) + "\n"
-            with open(self.journal, "a" if self._appending else "w", encoding="utf-8") as file:
-                file.write(text)
+            with open(self.journal, "a", encoding="utf-8") as file:
+                file.write(json.dumps(digests) + "\n")
         except OSError as error:
             raise explain_os_error(error, self.journal) from error
-        self._appending = True
 
     _appending = False
 
@@ -153,9 +174,9 @@ class CacheWriter:
         Args:
             images: list of dicts with path, size and sha256, in the order of the index.
         """
+        # The journal stays: should a file be damaged later, the batches before it are still good.
         write_json(self.folder / "manifest.json",
                    {"format": 1, "what": self.what, "batches": self.done, "images": images})
-        self.journal.unlink(missing_ok=True)
 
 
 class FeatureCache:
@@ -202,7 +223,7 @@ class FeatureCache:
     def _damaged(self, path, reason):
         return LabError(f"The feature cache {self.folder} cannot be used: {path.name}: {reason}. "
                         f"Delete {self.folder / 'manifest.json'} (or the whole folder) and run "
-                        "the same command: what is missing is computed again.")
+                        "the same command: everything from there on is computed again.")
 
     def _load(self, part, number, mmap_mode=None):
         return np.load(self.folder / f"{part}_{number}.npy", mmap_mode=mmap_mode,

@@ -1,9 +1,10 @@
 """The features a configuration asks for: its backbone, its views, its caches."""
 import dataclasses
+from pathlib import Path
 
 from src_mindspore.backbones.registry import load_backbone
 from src_mindspore.data.augment import AugmentSpec
-from src_mindspore.features.engines import MindSporeEngine
+from src_mindspore.features.engines import MindSporeEngine, choose_engine
 from src_mindspore.features.extract import Views, extract
 from src_mindspore.weights.prepare import require_weights
 
@@ -39,34 +40,37 @@ def train_views(config, preprocess):
 def extract_splits(photos, backbone, config, splits=("train", "val")):
     """Return the feature caches of splits: dict from split name to FeatureCache.
 
+    Train is read augmented, by the configured engine. Every other split is read clean and by
+    MindSpore, so that what is reported is what the exported network answers.
+
     Args:
         photos: Photos.
         backbone: Backbone.
         config: the configuration.
-        splits: which splits; every one but train is read clean.
+        splits: names of splits.
 
     Raises:
-        LabError: see `extract`.
+        LabError: see `extract` and `choose_engine`.
     """
-    engine = _engine(backbone, config)
-    return {split: _extract(photos, backbone, engine, config, split,
+    return {split: _extract(photos, backbone, config, split,
                             train_views(config, backbone.preprocess) if split == "train"
-                            else Views(backbone.preprocess)) for split in splits}
+                            else Views(backbone.preprocess),
+                            config.engine if split == "train" else "mindspore")
+            for split in splits}
 
 
 def extract_clean(photos, backbone, config, split):
     """Return the FeatureCache of a split read as in evaluation: once, without augmentation."""
-    return _extract(photos, backbone, _engine(backbone, config), config, split,
-                    Views(backbone.preprocess))
+    return _extract(photos, backbone, config, split, Views(backbone.preprocess), "mindspore")
 
 
-def _engine(backbone, config):
-    return MindSporeEngine(backbone, _pooling(config), config.extract_batch_size)
-
-
-def _extract(photos, backbone, engine, config, split, views):
+def _extract(photos, backbone, config, split, views, engine_name):
+    pooling = _pooling(config)
+    reference = MindSporeEngine(backbone, pooling, config.extract_batch_size)
+    engine = choose_engine(engine_name, reference, backbone, pooling,
+                           Path(config.features_path) / "engines")
     return extract(photos.splits[split], photos.root, split, backbone, engine, views,
-                   config.features_path, dtype=config.feature_dtype, pooling=_pooling(config),
+                   config.features_path, dtype=config.feature_dtype, pooling=pooling,
                    workers=config.workers)
 
 

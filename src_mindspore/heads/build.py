@@ -2,6 +2,7 @@
 import dataclasses
 
 from src_mindspore.heads.linear import MobileNetV2Head, feature_width
+from src_mindspore.heads.rbf import RBFHead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -10,20 +11,30 @@ class HeadSpec:
 
     Attributes:
         input_channel, hw, num_classes: int.
+        kind: 'linear' or 'rbf'.
         reduction, activation, has_bias, normalise: as for MobileNetV2Head.
+        centres, width: int, as for RBFMap; 0 for a linear head.
     """
 
     input_channel: int
     hw: int
     num_classes: int
+    kind: str = "linear"
     reduction: str | None = "mean"
     activation: str = "None"
     has_bias: bool = True
     normalise: bool = False
+    centres: int = 0
+    width: int = 0
 
     def build(self, weight_init="he", seed=0):
-        """Return a new head of this kind."""
-        return MobileNetV2Head(**dataclasses.asdict(self), weight_init=weight_init, seed=seed)
+        """Return a new head of this kind, its initial weights drawn from the seed."""
+        shape = {"input_channel": self.input_channel, "num_classes": self.num_classes,
+                 "reduction": self.reduction, "activation": self.activation,
+                 "has_bias": self.has_bias, "weight_init": weight_init, "seed": seed}
+        if self.kind == "rbf":
+            return RBFHead(centres=self.centres, width=self.width, **shape)
+        return MobileNetV2Head(hw=self.hw, normalise=self.normalise, **shape)
 
     def columns(self):
         """Return the slice of cached 'mean+max' features that this head reads."""
@@ -36,7 +47,20 @@ class HeadSpec:
         return dataclasses.asdict(self)
 
 
-def head_spec(config, channels, num_classes):
-    """Return the HeadSpec of a configuration."""
-    return HeadSpec(channels, config.image_height // 32, num_classes, config.reduction,
-                    config.activation, config.has_bias, config.normalise)
+def head_spec(config, channels, num_classes, train_photos):
+    """Return the HeadSpec of a configuration.
+
+    Args:
+        config: the configuration.
+        channels: int, of the backbone's last map.
+        num_classes: int.
+        train_photos: int, how many photos there are to learn from; bounds the centres of an RBF
+            head.
+    """
+    linear = HeadSpec(channels, config.image_height // 32, num_classes, "linear", config.reduction,
+                      config.activation, config.has_bias, config.normalise)
+    if config.head == "linear":
+        return linear
+    centres = min(config.rbf_centres, train_photos)
+    return dataclasses.replace(linear, kind="rbf", normalise=False, centres=centres,
+                               width=min(config.rbf_width, centres))

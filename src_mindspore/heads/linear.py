@@ -91,16 +91,12 @@ class MobileNetV2Head(nn.Cell):
     def __init__(self, input_channel=1280, hw=7, num_classes=1000, reduction="mean",
                  activation="None", weight_init="he", has_bias=True, normalise=False, seed=0):
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {ACTIVATIONS}. "
-                             f"Received: activation={activation!r}")
         width = feature_width(input_channel, hw, reduction)
         self.pooling = GlobalPooling(reduction) if reduction else nn.Flatten()
         self.prepare = FeatureNorm(width) if normalise else nn.Identity()
         self.dense = nn.Dense(width, num_classes, has_bias=has_bias,
                               weight_init=initial_weight(weight_init, width, num_classes, seed))
-        self.activation = {"None": nn.Identity(), "Sigmoid": nn.Sigmoid(),
-                           "Softmax": nn.Softmax(axis=1)}[activation]
+        self.activation = activation_cell(activation)
 
     def construct(self, x):
         logits = self.dense(self.prepare(self.pooling(x)))
@@ -119,6 +115,17 @@ def feature_width(channels, hw, reduction):
         raise ValueError(f"reduction must be one of {(*REDUCTIONS, None)}. "
                          f"Received: reduction={reduction!r}")
     return 2 * channels if reduction == "mean+max" else channels
+
+
+def activation_cell(name):
+    """Return the Cell of an activation on logits: 'None', 'Sigmoid' or 'Softmax'.
+
+    Raises:
+        ValueError: another name.
+    """
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {ACTIVATIONS}. Received: activation={name!r}")
+    return {"None": nn.Identity(), "Sigmoid": nn.Sigmoid(), "Softmax": nn.Softmax(axis=1)}[name]
 
 
 def initial_weight(name, inputs, outputs, seed):

@@ -7,6 +7,13 @@ it the same as one in the kernel's own space. What is learnt is still one Dense 
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
+from src_mindspore.heads.linear import (
+    GlobalPooling,
+    activation_cell,
+    feature_width,
+    initial_weight,
+)
+
 # Scale of the mapped features: with it a learning rate of about 0.1 to 1 is right.
 FEATURE_SCALE = 10.0
 # Directions of the kernel with less than this part of the largest eigenvalue are noise.
@@ -71,3 +78,29 @@ class RBFMap(nn.Cell):
     def construct(self, x):
         similarity = self.matmul(self.root(x), self.centres)
         return ops.matmul(ops.exp(2 * self.gamma * (similarity - 1)), self.whiten)
+
+
+class RBFHead(nn.Cell):
+    """Pool, compare with training photos, and classify.
+
+    (N, input_channel, h, w) float32 -> (N, num_classes) float32: logits, or probabilities where
+    an activation is set and the cell is not training.
+
+    Args:
+        input_channel, num_classes, reduction, activation, has_bias, weight_init, seed: as for
+            MobileNetV2Head, but reduction may not be None.
+        centres, width: as for RBFMap.
+    """
+
+    def __init__(self, input_channel, num_classes, centres, width, reduction="mean",
+                 activation="None", has_bias=True, weight_init="he", seed=0):
+        super().__init__()
+        self.pooling = GlobalPooling(reduction)
+        self.prepare = RBFMap(feature_width(input_channel, 1, reduction), centres, width)
+        self.dense = nn.Dense(width, num_classes, has_bias=has_bias,
+                              weight_init=initial_weight(weight_init, width, num_classes, seed))
+        self.activation = activation_cell(activation)
+
+    def construct(self, x):
+        logits = self.dense(self.prepare(self.pooling(x)))
+        return logits if self.training else self.activation(logits)

@@ -10,7 +10,7 @@ from src_mindspore.deploy.mindir import export
 from src_mindspore.evaluation.metrics import evaluate
 from src_mindspore.evaluation.predictions import Predictions
 from src_mindspore.files import replacing
-from src_mindspore.model import save_model
+from src_mindspore.model import save_model, sidecar_of
 from src_mindspore.training.selection import choose
 
 EXPORT_CHECK_BATCH = 32
@@ -71,6 +71,6 @@ def choose_and_export(run, trainer, spec, backbone, photos, caches, config):
     if config.export_path:
         with replacing(config.export_path) as target:
             shutil.copyfile(run.folder / "best.mindir", target)
-        with replacing(config.export_path.removesuffix(".mindir") + ".json") as target:
+        with replacing(sidecar_of(config.export_path)) as target:
             shutil.copyfile(run.folder / "best.json", target)
     return Chosen(row, why, predictions, result, checks)

@@ -20,11 +20,11 @@ def train(run, caches, backbone, classes, config):
 
     Raises:
         LabError: see `HeadTrainer.run`.
-        KeyboardInterrupt: Ctrl-C before the first epoch was finished.
+        KeyboardInterrupt: Ctrl-C before the first epoch was saved.
     """
-    spec = head_spec(config, backbone.channels, len(classes))
+    spec = head_spec(config, backbone.channels, len(classes), len(caches["train"].images))
     trainer = make_trainer(spec, split_of(caches["train"], spec, config),
-                           split_of(caches["val"], spec, config), config)
+                           split_of(caches["val"], spec, config), caches["train"].index, config)
     state = run.load_state()
     if state:
         trainer.restore(*state)
@@ -34,7 +34,7 @@ def train(run, caches, backbone, classes, config):
             run.save_epoch(trainer)
             print_epoch(row, config.epochs)
     except KeyboardInterrupt:
-        if not trainer.history:
+        if not run.candidates(trainer.history):
             raise
         print(f"\nstopped by Ctrl-C after epoch {len(trainer.history)}: the best so far is chosen")
     return trainer, spec
@@ -45,10 +45,23 @@ def split_of(cache, spec, config):
     return Split(cache.features(spec.columns(), config.memory_limit_mb * 2**20), cache.labels)
 
 
-def make_trainer(spec, train_split, val_split, config):
-    """Return a HeadTrainer with a new head, its normalisation fitted on train."""
+def make_trainer(spec, train_split, val_split, index, config):
+    """Return a HeadTrainer with a new head, what it does before its Dense layer fitted on train.
+
+    Args:
+        spec: HeadSpec.
+        train_split, val_split: Split.
+        index: (N, 2) int, image and pass of every row of train.
+        config: the configuration.
+    """
     head = spec.build(config.weight_init, config.seed)
-    if spec.normalise:
+    if spec.kind == "rbf":
+        # Centres are distinct photos, seen as in their first pass.
+        first_pass = np.flatnonzero(index[:, 1] == 0)
+        rng = np.random.default_rng(config.seed)
+        chosen = np.sort(rng.permutation(first_pass)[:spec.centres])
+        head.prepare.fit(train_split.rows[chosen], config.rbf_gamma)
+    elif spec.normalise:
         head.prepare.fit(*root_statistics(train_split.rows))
     return HeadTrainer(head, train_split, val_split, config)
 

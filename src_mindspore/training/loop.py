@@ -135,7 +135,7 @@ class HeadTrainer:
 
     def state(self):
         """Return what a resume needs besides the history: dict name -> ndarray."""
-        parts = {f"head.{p.name}": p.asnumpy() for p in self.head.get_parameters()}
+        parts = {f"head.{p.name}": p.asnumpy() for p in self.head.dense.get_parameters()}
         parts.update({f"optimizer.{p.name}": p.asnumpy() for p in self.optimizer.get_parameters()
                       if p.name != "learning_rate"})
         return parts
@@ -147,7 +147,7 @@ class HeadTrainer:
             state: dict name -> ndarray, from `state`.
             history: list of dicts, one an epoch.
         """
-        for prefix, cell in (("optimizer.", self.optimizer), ("head.", self.head)):
+        for prefix, cell in (("optimizer.", self.optimizer), ("head.", self.head.dense)):
             for parameter in cell.get_parameters():
                 if prefix + parameter.name in state:
                     parameter.set_data(ms.Tensor(state[prefix + parameter.name]))

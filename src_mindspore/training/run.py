@@ -24,7 +24,7 @@ NOT_PART_OF_A_RUN = ("run_name", "results_path", "workers", "language", "export_
 
 
 class Run:
-    """The folder of one run; holds its lock until `close` or the end of the process.
+    """The folder of one run; holds its lock until `close` (use it in a `with`).
 
     Args:
         config: the resolved configuration.
@@ -45,8 +45,9 @@ class Run:
             "inputs": inputs})
         self.runs = Path(config.results_path) / "runs"
         self.folder, self.resumed = self._choose_folder()
-        self.checkpoints = Path(config.save_ckpt_path) if config.save_ckpt_path \
-            else self.folder / "checkpoints"
+        # A folder of the run's own: clearing out weaker epochs must not touch another run's.
+        self.checkpoints = Path(config.save_ckpt_path) / self.folder.name \
+            if config.save_ckpt_path else self.folder / "checkpoints"
         if not self.resumed:
             write_text(self.folder / "config.yaml", to_yaml(config))
             write_json(self.folder / "environment.json", runtime.describe())
@@ -113,8 +114,10 @@ class Run:
         epoch = history[-1]["epoch"]
         if epoch % self.config.save_ckpt_epochs and epoch != self.config.epochs:
             return
-        head = {p.name: p.asnumpy() for p in trainer.head.get_parameters()}
-        kept = sorted(self.candidates(history), key=rank)[:self.config.keep_checkpoints]
+        # What stands before the Dense layer is fitted again from the cache, so it is not stored.
+        head = {p.name: p.asnumpy() for p in trainer.head.dense.get_parameters()}
+        kept = sorted([*self.candidates(history[:-1]), history[-1]],
+                      key=rank)[:self.config.keep_checkpoints]
         if any(row["epoch"] == epoch for row in kept):
             save_checkpoint(head, self.checkpoint_of(epoch), {"kind": "head", "epoch": epoch})
         # The resume point comes after the checkpoint it counts on, the clean-up after both.
@@ -126,10 +129,8 @@ class Run:
                 path.unlink()
 
     def candidates(self, history):
-        """Return the rows of the epochs that could be saved."""
-        last = len(history)
-        return [row for row in history if row["epoch"] % self.config.save_ckpt_epochs == 0
-                or row["epoch"] == self.config.epochs or last < self.config.save_ckpt_epochs]
+        """Return the rows of the epochs whose head is on disk: those that can be chosen."""
+        return [row for row in history if self.checkpoint_of(row["epoch"]).exists()]
 
     def checkpoint_of(self, epoch):
         """Return the Path of an epoch's head."""
@@ -138,7 +139,7 @@ class Run:
     def load_head(self, head, epoch):
         """Put the parameters of a saved epoch into a head."""
         parameters, _ = read_checkpoint(self.checkpoint_of(epoch))
-        ms.load_param_into_net(head, parameters, strict_load=True)
+        ms.load_param_into_net(head.dense, parameters, strict_load=True)
 
     def write_history(self, rows):
         """Write history.csv: one line an epoch."""
@@ -169,6 +170,12 @@ class Run:
     def close(self):
         """Give the lock back."""
         self.lock.release()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def finished(folder):

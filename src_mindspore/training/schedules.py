@@ -54,5 +54,7 @@ def build_lr(total_steps, lr_init=0.0, lr_end=0.0, lr_max=0.1, warmup_steps=0,
         elif decay_type == "exponential":
             rates.append(lr_max * decay_rate ** done)
         else:
-            rates.append(lr_max * decay_rate ** int(decay_steps * done))
+            # Whole numbers: 100 * (29 / 100) is below 29 in floating point.
+            rates.append(lr_max * decay_rate ** (decay_steps * (step - warmup_steps)
+                                                 // decay_total))
     return rates
