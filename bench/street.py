@@ -1,0 +1,132 @@
+"""Speed and memory of the street beside the course's original procedure, as ratios in one run.
+
+    make bench
+    .venv/bin/python -m bench.street [--data FOLDER] [--images 520]
+
+Both read the same pictures with the same weights, the right instruction set, one augmented pass,
+40 epochs, batch 32, the course's head. Drawn pictures are used unless --data names a folder.
+"""
+import argparse
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from config import KEYS, PRESETS
+from src_mindspore import runtime
+from src_mindspore.configuration import Parser, resolve
+from src_mindspore.errors import run_as_script
+from src_mindspore.evaluation.tables import format_table
+
+CLASSES = 26
+
+
+def main(argv):
+    """Measure both procedures and print the table."""
+    parser = Parser(prog="python -m bench.street", description=__doc__,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", metavar="FOLDER")
+    parser.add_argument("--images", type=int, default=520, help="drawn training pictures")
+    args = parser.parse_args(argv)
+    runtime.start()
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        work = Path(temporary)
+        data = args.data or draw(work / "drawn", args.images)
+        ours = {name: measure_ours(data, work / name, name) for name in ("mindspore", "auto")}
+        course = measure_course(data, work / "course")
+    print("\n" + runtime.describe()["processor"] + f", {runtime.usable_cores()} cores, "
+          + time.strftime("%Y-%m-%d"))
+    rows = [(name, f"{course[name]:,.1f}", f"{ours['mindspore'][name]:,.1f}",
+             f"{ours['auto'][name]:,.1f}", ratio(ours["auto"][name], course[name]))
+            for name in course]
+    print(format_table(("measure", "course", "ours, MindSpore", "ours, auto engine",
+                        "auto : course"), rows))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of this whole process: {peak:,.0f} MB")
+
+
+def draw(folder, images):
+    """Draw about as many training pictures, and a quarter as many for validation."""
+    from src_mindspore.data.drawn import draw_dataset
+
+    each = max(2, images // CLASSES)
+    return draw_dataset(folder, each, max(1, each // 4), CLASSES)
+
+
+def settings(data, results, engine):
+    """Return the configuration both procedures are measured with."""
+    return resolve(KEYS, PRESETS, "course_best", flags={
+        "dataset_path": str(data), "results_path": str(results), "repeat": 1, "epochs": 40,
+        "optimizer": "momentum", "engine": engine, "features_path": str(results / "features"),
+        "pretrained_ckpt": "./results/weights/mobilenetv2_keras.ckpt"})
+
+
+def measure_ours(data, results, engine):
+    """Run train_head.py's street; returns the measures by name."""
+    import json
+
+    import train_head
+
+    config = settings(data, results, engine)
+    started = time.perf_counter()
+    train_head.main([f"--{key}={value}" for key, value in config.items()
+                     if key in ("dataset_path", "results_path", "features_path", "repeat",
+                                "optimizer", "engine")] + ["--preset", "course_best"])
+    total = time.perf_counter() - started
+    run = next((results / "runs").iterdir())
+    laps = json.loads((run / "result.json").read_text())["seconds"]
+    manifests = [json.loads(p.read_text()) for p in (results / "features").glob("*/manifest.json")]
+    rows = sum(b["rows"] for m in manifests for b in m["batches"])
+    train = max(sum(b["rows"] for b in m["batches"]) for m in manifests)
+    size = sum(f.stat().st_size for f in (results / "features").glob("*/feature_*.npy"))
+    return measures(rows, laps["features"], train * config.epochs, laps["training"], total,
+                    size / rows)
+
+
+def measure_course(data, folder):
+    """Run the course's procedure; returns the measures by name."""
+    from bench import course_procedure
+    from src_mindspore.backbones.registry import load_backbone
+    from src_mindspore.data.folder import read_folder
+    from src_mindspore.deploy.mindir import export_mindir
+    from src_mindspore.heads.build import HeadSpec
+    from src_mindspore.model import save_model
+
+    config = settings(data, folder, "mindspore")
+    photos = read_folder(data)
+    started = time.perf_counter()
+    backbone = load_backbone(config.pretrained_ckpt)
+    batches, size = course_procedure.extract_features(backbone.cell, data, folder / "features",
+                                                      config)
+    extracted = time.perf_counter()
+    network = course_procedure.train_head(backbone.cell, folder / "features", batches,
+                                          len(photos.classes), config)
+    trained = time.perf_counter()
+    spec = HeadSpec(backbone.channels, 7, len(photos.classes), has_bias=False)
+    save_model(folder / "best.ckpt", backbone, network.head, spec, backbone.preprocess,
+               photos.classes, {})
+    export_mindir(folder / "best.ckpt", folder, "best")
+    total = time.perf_counter() - started
+    rows = batches * config.batch_size
+    shutil.rmtree(folder / "features")
+    return measures(rows, extracted - started, rows * config.epochs, trained - extracted, total,
+                    size / rows)
+
+
+def measures(rows, extract_seconds, samples, train_seconds, total, cache_bytes):
+    """Name the figures of one procedure."""
+    return {"extraction, images/s": rows / extract_seconds,
+            "head training, samples/s": samples / train_seconds,
+            "photos to exported model, s": total,
+            "cache, kB an image": cache_bytes / 1000}
+
+
+def ratio(ours, course):
+    """Return 'N x' of the larger to the smaller, and which way."""
+    return f"{ours / course:.2f}"
+
+
+if __name__ == "__main__":
+    run_as_script(main, sys.argv[1:])
