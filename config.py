@@ -80,7 +80,7 @@ KEYS = {
     "run_name": Key("", text(), "name of the run's folder; '': date, time and preset"),
     "save_ckpt_epochs": Key(1, integer(1, 100_000), "a head checkpoint and a resume point every so many epochs"),
     "keep_checkpoints": Key(3, integer(1, 100_000), "how many of the best head checkpoints are kept"),
-    "save_ckpt_path": Key("", text(), "folder for the head checkpoints; '': the run's folder"),
+    "save_ckpt_path": Key("", text(), "folder for the head checkpoints, in a folder of the run's name; '': the run's folder"),
     "export_path": Key("", text(), "a further copy of the exported MindIR; '': only in the run's folder"),
     "language": Key("en", choice("en", "zh"), "class names in plots and tables"),
 }

@@ -94,7 +94,7 @@ def flag():
 def mapping():
     """A Rule: a mapping from text to integer, written as JSON on the command line."""
     def parse(value):
-        value = json.loads(value) if isinstance(value, str) else dict(value)
+        value = dict(json.loads(value) if isinstance(value, str) else value)
         return {str(k): integer(0, 10**6).parse(v) for k, v in value.items()}
     return Rule(parse, 'a mapping such as {"00_00": 0, "00_01": 1}')
 
@@ -165,7 +165,7 @@ def resolve(keys, presets, default_preset, *, preset=None, yaml_path=None, flags
     overrides = read_yaml(keys, yaml_path) if yaml_path else {}
     preset = preset or overrides.pop("preset", None) or default_preset
     overrides.pop("preset", None)
-    if preset not in presets:
+    if not isinstance(preset, str) or preset not in presets:
         near = difflib.get_close_matches(str(preset), presets, n=1, cutoff=0.0)[0]
         raise LabError(f"Unknown preset {preset!r}. The nearest is {near!r}; there are "
                        f"{', '.join(presets)}.")

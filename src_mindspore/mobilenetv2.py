@@ -7,6 +7,7 @@ MindSpore checkpoint `mobilenetv2-200_1067_cpu_gpu.ckpt`.
 from mindspore import nn, ops
 
 from src_mindspore.heads.linear import GlobalPooling, MobileNetV2Head
+from src_mindspore.weights.sources import source_of_stem
 
 __all__ = ["ConvBNReLU", "GlobalPooling", "InvertedResidual", "MobileNetV2Backbone",
            "MobileNetV2Combine", "MobileNetV2Head", "mobilenet_v2"]
@@ -70,27 +71,68 @@ class MobileNetV2Backbone(nn.Cell):
 
     (N, 3, H, W) float32 -> (N, 1280, H/32, W/32) float32, values in [0, 6].
 
+    Weights used with the wrong padding give features that look plausible and are wrong (cosine
+    about 0.87). A course notebook cannot know which padding a checkpoint needs: it writes
+    `load_checkpoint(path, net=MobileNetV2Backbone())`. So without an argument the backbone looks
+    at the weights it is given and takes the padding of their source. Load before the first call
+    of a cell that contains the backbone: MindSpore compiles that cell with what holds then.
+
     Args:
-        padding: 'symmetric' for the course's weights, 'same' for weights from Keras. Weights used
-            with the wrong one give features that look plausible and are wrong (cosine about 0.87):
-            `src_mindspore.backbones.load_backbone` reads the right one from the checkpoint.
+        padding: 'symmetric' as in the course and PyTorch, 'same' as in Keras; None: symmetric,
+            and what the source needs where known weights are loaded.
+
+    Attributes:
+        out_channels: int, 1280.
+        padding: 'symmetric' or 'same', what holds now.
+
+    Raises:
+        ValueError: another padding.
     """
 
-    def __init__(self, padding="symmetric"):
+    def __init__(self, padding=None):
         super().__init__()
-        if padding not in PADDINGS:
-            raise ValueError(f"padding must be one of {PADDINGS}. Received: padding={padding!r}")
-        layers = [ConvBNReLU(3, STEM_CHANNELS, stride=2, padding=padding)]
+        if padding not in (None, *PADDINGS):
+            raise ValueError(f"padding must be None or one of {PADDINGS}. "
+                             f"Received: padding={padding!r}")
+        self.padding = padding or "symmetric"
+        layers = [ConvBNReLU(3, STEM_CHANNELS, stride=2, padding=self.padding)]
         channels = STEM_CHANNELS
         for expansion, out_channels, blocks, stride in STAGES:
             for block in range(blocks):
                 layers.append(InvertedResidual(channels, out_channels, stride if block == 0 else 1,
-                                               expansion, padding))
+                                               expansion, self.padding))
                 channels = out_channels
         layers.append(ConvBNReLU(channels, OUT_CHANNELS, kernel_size=1))
         self.features = nn.SequentialCell(layers)
         self.out_channels = OUT_CHANNELS
+        if padding is None:
+            self._follow_weights()
+
+    def _follow_weights(self):
+        """Set the padding anew whenever the first kernel is loaded."""
+        kernel = self.features[0].features[0].weight
+        set_data = kernel.set_data
+
+        def set_and_follow(*args, **kwargs):
+            result = set_data(*args, **kwargs)
+            source = source_of_stem(kernel.asnumpy())
+            self._set_padding(source.padding if source else "symmetric")
+            return result
+
+        # MindSpore's loaders, all of them, write through Parameter.set_data; optimizers do not.
+        kernel.set_data = set_and_follow
+
+    def _set_padding(self, padding):
+        if padding == self.padding:
+            return
         self.padding = padding
+        for _, cell in self.cells_and_names():
+            if isinstance(cell, nn.Conv2d) and cell.stride == (2, 2):
+                other = conv(cell.in_channels, cell.out_channels, cell.kernel_size[0], 2,
+                             cell.group, padding)
+                cell.pad_mode, cell.padding, cell.conv2d = (other.pad_mode, other.padding,
+                                                            other.conv2d)
+        self.compile_cache.clear()
 
     def construct(self, x):
         return self.features(x)

@@ -8,7 +8,7 @@ from mindspore import nn
 
 from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint, save_checkpoint
 from src_mindspore.backbones.folding import fold_batchnorm
-from src_mindspore.backbones.registry import BACKBONES, freeze, spec_of
+from src_mindspore.backbones.registry import BACKBONES, complete_contract, freeze, spec_of
 from src_mindspore.data.classes import COURSE_CLASSES, ClassNames, name_classes
 from src_mindspore.data.preprocess import PreprocessSpec
 from src_mindspore.errors import LabError
@@ -122,9 +122,11 @@ def load_network(path):
         raise LabError(f"{path} was made with the backbone {name!r}, which this version does not "
                        f"know; it has {', '.join(BACKBONES)}.")
     entry = BACKBONES[name]
-    backbone = entry.build(meta.get("padding", entry.default_padding))
+    known = complete_contract(meta, parameters, entry)
+    backbone = entry.build(known.get("padding", entry.default_padding))
     if not meta:
         parameters, meta = _course_contract(parameters, backbone, entry, path)
+        meta |= known
     head = HeadSpec(**meta["head"]).build()
     network = mobilenet_v2(backbone, head)
     load_strictly(network, parameters, path)
@@ -160,7 +162,8 @@ def _course_contract(parameters, backbone, entry, path):
         value.name = name
     names = name_classes(folder for folder, _, _ in COURSE_CLASSES)
     return named, {"architecture": "mobilenet_v2", "head": spec.to_dict(),
-                   "classes": names.to_dict(), "source": "course checkpoint without a contract"}
+                   "classes": names.to_dict(), "padding": entry.default_padding,
+                   "source": "course checkpoint without a contract"}
 
 
 def load_model(path, batch_size=32):

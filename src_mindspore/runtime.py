@@ -6,7 +6,6 @@ too slow there. Limiting oneDNN to AVX2 cures it. oneDNN reads the limit at its
 first use, so importing `src_mindspore` sets it, before or after
 `import mindspore`, as long as no convolution has run.
 """
-import functools
 import os
 import platform
 import sys
@@ -81,12 +80,11 @@ def read_cpu_flags():
     return set()
 
 
-def start(seed=0, threads=0):
+def start(seed=0):
     """Check the machine, import MindSpore, choose graph mode on the CPU, seed everything.
 
     Args:
         seed: int >= 0.
-        threads: int, number of operator threads; 0 means one per core.
 
     Returns:
         The imported `mindspore` module.
@@ -101,17 +99,8 @@ def start(seed=0, threads=0):
 
     ms.set_device("CPU")
     ms.set_context(mode=ms.GRAPH_MODE)
-    _release_affinity(ms)
-    if threads:
-        ms.set_context(runtime_num_threads=threads)
     ms.set_seed(seed)
     return ms
-
-
-@functools.cache
-def _release_affinity(ms):
-    """Let threads use every core; MindSpore takes this once a process, and a second call raises."""
-    ms.runtime.set_cpu_affinity(False)
 
 
 def describe():

@@ -9,6 +9,7 @@ from src_mindspore.data.preprocess import PreprocessSpec
 from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of
 from src_mindspore.mobilenetv2 import MobileNetV2Backbone
+from src_mindspore.weights.sources import source_of_stem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,16 +21,19 @@ class BackboneEntry:
         channels: int, feature width.
         default_padding, default_preprocess: the contract of a checkpoint that carries none, as
             the course's `mobilenetv2-200_1067_cpu_gpu.ckpt`.
+        stem: name of the parameter by which `source_of_stem` knows weights again.
     """
 
     build: Callable[[str], nn.Cell]
     channels: int
     default_padding: str
     default_preprocess: PreprocessSpec
+    stem: str
 
 
 BACKBONES = {
-    "mobilenet_v2": BackboneEntry(MobileNetV2Backbone, 1280, "symmetric", PreprocessSpec()),
+    "mobilenet_v2": BackboneEntry(MobileNetV2Backbone, 1280, "symmetric", PreprocessSpec(),
+                                  "features.0.features.0.weight"),
 }
 
 
@@ -82,12 +86,33 @@ def load_backbone(path, name="mobilenet_v2"):
         raise LabError(f"{path} holds a {meta['kind']}, not a backbone. pretrained_ckpt expects "
                        "the pretrained weights, for example those that `python -m "
                        "src_mindspore.weights fetch` makes.")
+    meta = complete_contract(meta, parameters, entry)
     padding = meta.get("padding", entry.default_padding)
     cell = entry.build(padding)
     load_strictly(cell, parameters, path)
     return Backbone(name, freeze(cell), entry.channels, padding, spec_of(meta, entry),
                     meta.get("source", "checkpoint without a contract, taken for the course's"),
                     sha256_of(path))
+
+
+def complete_contract(meta, parameters, entry):
+    """Return the contract of a checkpoint, filled in where it carries none but its weights are
+    known: a course notebook that loads converted weights saves them without their contract.
+
+    Args:
+        meta: dict, the contract as read.
+        parameters: dict name -> Parameter.
+        entry: BackboneEntry.
+    """
+    if meta or entry.stem not in parameters:
+        return meta
+    source = source_of_stem(parameters[entry.stem].asnumpy())
+    if source is None:
+        return meta
+    # Bilinear, because such weights were used with the course's pipeline.
+    preprocess = dataclasses.replace(source.preprocess, interpolation="bilinear")
+    return {"padding": source.padding, "preprocess": preprocess.to_dict(),
+            "source": f"{source.name}, known by its first kernel"}
 
 
 def spec_of(meta, entry):

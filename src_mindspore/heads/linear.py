@@ -94,7 +94,7 @@ class MobileNetV2Head(nn.Cell):
         width = feature_width(input_channel, hw, reduction)
         self.pooling = GlobalPooling(reduction) if reduction else nn.Flatten()
         self.prepare = FeatureNorm(width) if normalise else nn.Identity()
-        self.dense = nn.Dense(width, num_classes, has_bias=has_bias,
+        self.dense = nn.Dense(width, num_classes, has_bias=has_bias, bias_init="zeros",
                               weight_init=initial_weight(weight_init, width, num_classes, seed))
         self.activation = activation_cell(activation)
 

@@ -97,7 +97,7 @@ class RBFHead(nn.Cell):
         super().__init__()
         self.pooling = GlobalPooling(reduction)
         self.prepare = RBFMap(feature_width(input_channel, 1, reduction), centres, width)
-        self.dense = nn.Dense(width, num_classes, has_bias=has_bias,
+        self.dense = nn.Dense(width, num_classes, has_bias=has_bias, bias_init="zeros",
                               weight_init=initial_weight(weight_init, width, num_classes, seed))
         self.activation = activation_cell(activation)
 

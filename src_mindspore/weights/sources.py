@@ -4,6 +4,9 @@ Weights are read as data. Nothing in a package is imported or executed, and what
 declares as its dependencies is never installed.
 """
 import dataclasses
+import hashlib
+
+import numpy as np
 
 from src_mindspore.data.preprocess import PreprocessSpec
 
@@ -21,6 +24,8 @@ class WeightSource:
         padding: 'same' or 'symmetric', see MobileNetV2Backbone.
         epsilon: float, BatchNorm epsilon the weights were trained with.
         preprocess: PreprocessSpec.
+        stem_sha256: of the first kernel, (32, 3, 3, 3) float32 in our layout: by it the weights
+            are known again in a checkpoint without a contract.
     """
 
     name: str
@@ -36,6 +41,7 @@ class WeightSource:
     padding: str
     epsilon: float
     preprocess: PreprocessSpec
+    stem_sha256: str
 
 
 SOURCES = {
@@ -55,7 +61,21 @@ SOURCES = {
             padding="same",
             epsilon=1e-3,
             preprocess=PreprocessSpec(interpolation="area", mean=(127.5,) * 3, std=(127.5,) * 3),
+            stem_sha256="821f02623781615de5601a0dab8e84361f360ec6c83cf18035936324bb1a2435",
         ),
     )
 }
 DEFAULT_SOURCE = "mobilenetv2_keras"
+
+
+def source_of_stem(kernel):
+    """Return the source whose first kernel this is, or None.
+
+    Frozen weights keep their first kernel, whatever was trained on top of them and whoever saved
+    them. Weights whose first layer was trained further are not recognised.
+
+    Args:
+        kernel: (32, 3, 3, 3) float32.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(kernel).tobytes()).hexdigest()
+    return next((s for s in SOURCES.values() if s.stem_sha256 == digest), None)
