@@ -72,6 +72,7 @@ KEYS = {
     "weight_decay": Key(4e-5, number(0, 100), "on weights only, never on biases"),
     "label_smoothing": Key(0.0, number(0, 0.9), "probability taken from the true class and spread over all"),
     "dropout": Key(0.0, number(0, 0.95), "part of the Dense layer's inputs that is zeroed in training"),
+    "calibrate": Key(True, flag(), "fit one temperature on val, so that probabilities mean what they say; predictions stay the same"),
     "seed": Key(1, integer(0, 2**32 - 1), "of the split, the augmentation, the initial weights and the order of the rows"),
     "memory_limit_mb": Key(1024, integer(16, 1_000_000), "features up to this size stay in memory; larger ones are read through memory maps"),
 

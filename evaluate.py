@@ -34,7 +34,8 @@ def main(argv):
                / time.strftime(f"%Y%m%d-%H%M%S-{root.name}"))
     result = None
     if (labels >= 0).any():
-        result = {**evaluate(predictions), "colour_order": check_colour_order(model, predictions),
+        result = {**evaluate(predictions),
+                  "colour_order": check_colour_order(model, predictions, args.tta),
                   "split": args.split, "tta": args.tta, "model_sha256": model.sha256,
                   "skipped": [{"path": r.path, "reason": r.reason} for r in skipped]}
     write_evaluation(predictions, result, out, args.language, args.json)

@@ -9,8 +9,8 @@ import mindspore as ms
 import numpy as np
 from easydict import EasyDict
 from mindspore import nn
-from src_mindspore.dataset import create_dataset
 
+from src_mindspore.dataset import create_dataset
 from src_mindspore.heads.linear import MobileNetV2Head
 from src_mindspore.mobilenetv2 import mobilenet_v2
 from src_mindspore.training.losses import SoftmaxCrossEntropy

@@ -105,8 +105,7 @@ def measure_course(data, folder):
                                           len(photos.classes), config)
     trained = time.perf_counter()
     spec = HeadSpec(backbone.channels, 7, len(photos.classes), has_bias=False)
-    save_model(folder / "best.ckpt", backbone, network.head, spec, backbone.preprocess,
-               photos.classes, {})
+    save_model(folder / "best.ckpt", backbone, network.head, spec, photos.classes, 1.0, {})
     export_mindir(folder / "best.ckpt", folder, "best")
     total = time.perf_counter() - started
     rows = batches * config.batch_size

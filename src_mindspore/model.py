@@ -38,6 +38,11 @@ class Model:
     sha256: str
     meta: dict
 
+    @property
+    def temperature(self):
+        """What logits are divided by before they become probabilities; float > 0."""
+        return self.meta.get("temperature", 1.0)
+
     def logits(self, images):
         """Compute logits, whatever activation the network ends in.
 
@@ -84,7 +89,7 @@ def undo_activation(outputs, activation):
     return np.log(outputs) - np.log1p(-np.minimum(outputs, 1 - limits.epsneg))
 
 
-def save_model(path, backbone, head, spec, preprocess, classes, metrics):
+def save_model(path, backbone, head, spec, classes, temperature, metrics):
     """Write backbone and head as one checkpoint that loads into `mobilenet_v2(backbone, head)`.
 
     Args:
@@ -92,13 +97,14 @@ def save_model(path, backbone, head, spec, preprocess, classes, metrics):
         backbone: Backbone.
         head: Cell.
         spec: HeadSpec.
-        preprocess: PreprocessSpec the features were computed with.
         classes: ClassNames.
+        temperature: float, what logits are divided by before they become probabilities.
         metrics: JSON-able dict, what was measured when it was chosen.
     """
     save_checkpoint(mobilenet_v2(backbone.cell, head), path, {
-        "kind": "network", **backbone.contract(), "preprocess": preprocess.to_dict(),
-        "head": spec.to_dict(), "classes": classes.to_dict(), "metrics": metrics})
+        "kind": "network", **backbone.contract(), "preprocess": backbone.preprocess.to_dict(),
+        "head": spec.to_dict(), "classes": classes.to_dict(), "temperature": temperature,
+        "metrics": metrics})
 
 
 def load_network(path):

@@ -6,6 +6,7 @@ too slow there. Limiting oneDNN to AVX2 cures it. oneDNN reads the limit at its
 first use, so importing `src_mindspore` sets it, before or after
 `import mindspore`, as long as no convolution has run.
 """
+import contextlib
 import os
 import platform
 import sys
@@ -97,7 +98,9 @@ def start(seed=0):
     check_instruction_set()
     import mindspore as ms
 
-    ms.set_device("CPU")
+    # Refused once MindSpore has computed something, as in a notebook; it is the CPU then anyway.
+    with contextlib.suppress(RuntimeError):
+        ms.set_device("CPU")
     ms.set_context(mode=ms.GRAPH_MODE)
     ms.set_seed(seed)
     return ms

@@ -49,6 +49,19 @@ print(json.dumps(True))"""
     assert not [line for line in kernels if "avx512" in line or "ref:any" in line]
 
 
+def test_a_notebook_may_start_late_and_twice():
+    code = """import json
+import mindspore as ms, numpy as np
+import src_mindspore
+ms.ops.add(ms.Tensor(np.ones(3)), 1).asnumpy()
+from src_mindspore import runtime
+runtime.start(3)
+first = np.random.random()
+runtime.start(3)
+print(json.dumps([ms.get_context("mode") == ms.GRAPH_MODE, first == np.random.random()]))"""
+    assert in_a_fresh_process(code) == [True, True]
+
+
 def test_what_the_user_set_is_kept():
     environ = {"ONEDNN_MAX_CPU_ISA": "SSE41"}
     runtime.set_environment(environ)

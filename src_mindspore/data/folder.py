@@ -89,7 +89,7 @@ def read_folder(root, least_classes=2):
     if not root.exists():
         raise LabError(f"There is no data folder {root}; {LAYOUTS}. Check dataset_path, or set the "
                        "environment variable LAB_DATA to the folder that holds "
-                       f"{root.name or 'it'}.")
+                       f"{root.name or 'it'}. Without photos, `make demo` draws its own.")
     if not root.is_dir():
         raise LabError(f"{root} is a file, not a data folder; {LAYOUTS}.")
     names = _subfolders(root)

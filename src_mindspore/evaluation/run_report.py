@@ -1,4 +1,5 @@
 """What is left of a run when it ends: pictures, tables, the report, and the closing lines."""
+import shlex
 import time
 
 from src_mindspore import runtime
@@ -41,7 +42,7 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
                    "made on these very photos, so the figure is slightly optimistic.",
                    "val_top1": chosen.row["val_top1"], "val_loss": chosen.row["val_loss"]},
         "history": trainer.history,
-        "what": _what(spec, backbone, caches, config),
+        "what": _what(spec, backbone, caches, chosen.temperature, config),
         "data": _data(photos),
         "timings": laps,
         "files": {**PICTURES, "checkpoint": "best.ckpt", "MindIR, batch 1": "best.mindir",
@@ -49,12 +50,12 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
                   "sidecar": "best.json", "history": "history.csv",
                   "predictions": "predictions_val.csv", "metrics": "metrics_val.json"},
         "environment": runtime.describe(), "config": dict(config), "export": chosen.checks,
-        "repeat": f"python train_head.py --config {folder}/config.yaml"})
+        "repeat": f"python train_head.py --config {shlex.quote(str(folder / 'config.yaml'))}"})
     run.finish(result)
     print(f"\nval top-1 {chosen.result['top1']:.2%}: {explain_interval(chosen.result)}")
     print(f"report:     {html}\ncheckpoint: {folder / 'best.ckpt'}\n"
           f"MindIR:     {folder / 'best.mindir'}\n"
-          f"next:       python evaluate.py --ckpt {folder / 'best.ckpt'}")
+          f"next:       python evaluate.py --ckpt {shlex.quote(str(folder / 'best.ckpt'))}")
 
 
 def _per_class(records, classes):
@@ -70,7 +71,7 @@ def _summary(chosen, photos):
             f"of the validation split are named correctly ({len(photos.classes)} classes).")
 
 
-def _what(spec, backbone, caches, config):
+def _what(spec, backbone, caches, temperature, config):
     engine = caches["train"].what
     augmentation = engine["augmentation"]
     return {
@@ -83,6 +84,7 @@ def _what(spec, backbone, caches, config):
         ", ".join(f"{k} {v}" for k, v in augmentation.items()),
         "head": f"{config.head}, pooling {spec.reduction}, "
                 f"{'normalised' if spec.normalise else 'not normalised'}",
+        "temperature": f"{temperature:.3g} (logits are divided by it for probabilities)",
         "training": f"{config.epochs} epochs, batch {config.batch_size}, {config.optimizer}, "
                     f"learning rate {config.lr_max:g} {config.decay_type}, weight decay "
                     f"{config.weight_decay:g}, label smoothing {config.label_smoothing:g}, seed "

@@ -11,6 +11,7 @@ from src_mindspore.evaluation.metrics import evaluate
 from src_mindspore.evaluation.predictions import Predictions
 from src_mindspore.files import replacing
 from src_mindspore.model import save_model, sidecar_of
+from src_mindspore.training.calibration import fit_temperature
 from src_mindspore.training.selection import choose
 
 EXPORT_CHECK_BATCH = 32
@@ -26,6 +27,7 @@ class Chosen:
         predictions: Predictions on val.
         result: dict from `metrics.evaluate`.
         checks: dict of sentences about the exported files.
+        temperature: float, see calibration.py.
     """
 
     row: dict
@@ -33,6 +35,7 @@ class Chosen:
     predictions: Predictions
     result: dict
     checks: dict
+    temperature: float
 
 
 def choose_and_export(run, trainer, spec, backbone, photos, caches, config):
@@ -52,11 +55,15 @@ def choose_and_export(run, trainer, spec, backbone, photos, caches, config):
     run.load_head(trainer.head, row["epoch"])
     logits = trainer.logits(trainer.val)
     records = photos.splits["val"]
-    predictions = Predictions(tuple(r.path for r in records), caches["val"].labels, logits,
+    labels = caches["val"].labels
+    # A head that answers with probabilities has no logits left to be divided.
+    temperature = fit_temperature(logits, labels) \
+        if config.calibrate and config.activation == "None" else 1.0
+    predictions = Predictions(tuple(r.path for r in records), labels, logits / temperature,
                               photos.classes, photos.root)
     result = evaluate(predictions)
     checkpoint = run.folder / "best.ckpt"
-    save_model(checkpoint, backbone, trainer.head, spec, backbone.preprocess, photos.classes,
+    save_model(checkpoint, backbone, trainer.head, spec, photos.classes, temperature,
                {"split": "val", "epoch": row["epoch"], **{k: result[k] for k in
                 ("n", "correct", "top1", "interval", "top5", "macro_f1")}})
 
@@ -73,4 +80,4 @@ def choose_and_export(run, trainer, spec, backbone, photos, caches, config):
             shutil.copyfile(run.folder / "best.mindir", target)
         with replacing(sidecar_of(config.export_path)) as target:
             shutil.copyfile(run.folder / "best.json", target)
-    return Chosen(row, why, predictions, result, checks)
+    return Chosen(row, why, predictions, result, checks, temperature)

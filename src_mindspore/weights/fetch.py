@@ -3,6 +3,7 @@
 A file counts only when its SHA-256 is the pinned one; until then it has another name.
 """
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
@@ -130,7 +131,8 @@ def fetch_address(address, path, sha256):
             part.unlink()
             return fetch_address(address, path, sha256)
         raise _unreachable(address, path, f"HTTP {error.code} {error.reason}") from error
-    except (urllib.error.URLError, ConnectionError, TimeoutError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError,
+            ValueError) as error:
         raise _unreachable(address, path, getattr(error, "reason", error)) from error
     except OSError as error:
         raise explain_os_error(error, path) from error
@@ -166,4 +168,3 @@ def _download(address, part):
 def _unreachable(address, path, reason):
     return LabError(f"{address} could not be fetched: {reason}. Run the same command again to go "
                     f"on where it stopped, or put the file there yourself: {path}.")
-

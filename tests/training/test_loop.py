@@ -153,8 +153,29 @@ def test_dropout_changes_training_but_not_the_answer(make_trainer):
     np.testing.assert_array_equal(plain.logits(plain.val), dropped.logits(dropped.val))
     for trainer in (plain, dropped):
         next(trainer.run())
-    assert not np.array_equal(weights_of(plain)["dense.weight"], weights_of(dropped)["dense.weight"])
+    one, other = (weights_of(trainer)["dense.weight"] for trainer in (plain, dropped))
+    assert not np.array_equal(one, other)
     np.testing.assert_array_equal(dropped.logits(dropped.val), dropped.logits(dropped.val))
+
+
+def test_dropped_inputs_are_zero_and_the_others_larger(make_trainer):
+    trainer = make_trainer(dropout=0.25)
+    seen, step = [], trainer.step
+
+    class Recorder:
+        def set_train(self, mode):
+            return step.set_train(mode)
+
+        def __call__(self, inputs, labels):
+            seen.append(inputs.asnumpy())
+            return step(inputs, labels)
+    trainer.step = Recorder()
+    next(trainer.run())
+    order = np.random.default_rng([SETTINGS["seed"], 1]).permutation(90)
+    inputs, clean = np.concatenate(seen), trainer.train.rows[order]
+    kept = inputs != 0
+    np.testing.assert_allclose(inputs[kept], clean[kept] / 0.75, rtol=1e-6)
+    assert kept.mean() == pytest.approx(0.75, abs=0.05)
 
 
 def test_divergence_is_explained(make_trainer):
