@@ -1,4 +1,7 @@
 """Who computes features. MindSpore is the reference; an accelerated engine has to agree with it."""
+import functools
+import json
+from importlib import metadata
 from pathlib import Path
 
 import mindspore as ms
@@ -9,8 +12,9 @@ from src_mindspore.backbones.export import export_network
 from src_mindspore.backbones.folding import fold_batchnorm
 from src_mindspore.backbones.registry import BACKBONES, Backbone
 from src_mindspore.errors import LabError
+from src_mindspore.files import sha256_of, write_json
 from src_mindspore.heads.linear import GlobalPooling
-from src_mindspore.runtime import usable_cores
+from src_mindspore.runtime import describe, usable_cores
 
 ENGINES = ("auto", "mindspore", "onnxruntime")
 # Largest difference of a feature, relative to the largest feature of the probe batch.
@@ -30,6 +34,8 @@ class _Pooled(nn.Cell):
 class MindSporeEngine:
     """The backbone in graph mode, BatchNorm folded, pooled inside the graph.
 
+    The network is made when it is first needed: where everything is cached, it never is.
+
     Args:
         backbone: Backbone.
         pooling: 'mean+max', or 'none' for whole feature maps.
@@ -40,13 +46,19 @@ class MindSporeEngine:
     precision = "float32"
 
     def __init__(self, backbone: Backbone, pooling: str, batch_size: int):
-        # Folding changes a cell for good, so it is done on a copy.
-        copy = BACKBONES[backbone.name].build(backbone.padding)
-        ms.load_param_into_net(copy, {p.name: p for p in backbone.cell.get_parameters()})
-        fold_batchnorm(copy)
-        pool = nn.Identity() if pooling == "none" else GlobalPooling(pooling)
-        self.network = _Pooled(copy, pool).set_train(False)
+        self.backbone = backbone
+        self.pooling = pooling
         self.batch_size = batch_size
+
+    @functools.cached_property
+    def network(self):
+        """The pooled network; Cell (N, 3, H, W) -> (N, F) in evaluation mode."""
+        # Folding changes a cell for good, so it is done on a copy.
+        copy = BACKBONES[self.backbone.name].build(self.backbone.padding)
+        ms.load_param_into_net(copy, {p.name: p for p in self.backbone.cell.get_parameters()})
+        fold_batchnorm(copy)
+        pool = nn.Identity() if self.pooling == "none" else GlobalPooling(self.pooling)
+        return _Pooled(copy, pool).set_train(False)
 
     def __call__(self, images):
         """Compute features.
@@ -67,6 +79,9 @@ class OnnxRuntimeEngine:
         reference: MindSporeEngine.
         path: Path of the ONNX file; exported when it is absent.
         image_size: (height, width).
+
+    Raises:
+        ImportError: ONNX Runtime is not installed.
     """
 
     name = "onnxruntime"
@@ -99,14 +114,12 @@ def padded(images, batch_size):
     return np.concatenate((images, np.zeros((missing, *images.shape[1:]), np.float32)))
 
 
-def choose_engine(name, reference, backbone, pooling, folder):
+def choose_engine(name, reference, folder):
     """Return the engine to use: the asked-for one, compared with MindSpore before it counts.
 
     Args:
         name: 'auto' (ONNX Runtime where it is installed and agrees), 'mindspore', 'onnxruntime'.
         reference: MindSporeEngine.
-        backbone: Backbone.
-        pooling: as for MindSporeEngine.
         folder: Path, where exported networks are kept.
 
     Returns:
@@ -117,13 +130,13 @@ def choose_engine(name, reference, backbone, pooling, folder):
     """
     if name == "mindspore":
         return reference
-    spec = backbone.preprocess
+    backbone, spec = reference.backbone, reference.backbone.preprocess
     size = (spec.image_height, spec.image_width)
-    path = Path(folder) / (f"{backbone.sha256[:16]}-{backbone.padding}-{pooling}-"
+    path = Path(folder) / (f"{backbone.sha256[:16]}-{backbone.padding}-{reference.pooling}-"
                            f"{reference.batch_size}x{size[0]}x{size[1]}.onnx")
     try:
         engine = OnnxRuntimeEngine(reference, path, size)
-        difference = disagreement(engine, reference, size)
+        difference = _checked(engine, reference, size, path)
         problem = "" if difference <= TOLERANCE else (
             f"its features differ from MindSpore's by {difference:.1e} of the largest (allowed "
             f"{TOLERANCE:g})")
@@ -139,6 +152,22 @@ def choose_engine(name, reference, backbone, pooling, folder):
         return reference
     raise LabError(f"The engine onnxruntime cannot be used: {problem}. Take --engine mindspore, or "
                    f"delete {path} and try again.")
+
+
+def _checked(engine, reference, image_size, path):
+    """Return the disagreement of an engine; measured once for a file, a processor and a version."""
+    record = path.with_suffix(".json")
+    subject = {"onnx_sha256": sha256_of(path), "processor": describe()["processor"],
+               "onnxruntime": metadata.version("onnxruntime")}
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+        if {name: known[name] for name in subject} == subject:
+            return float(known["disagreement"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not measured yet, or the note is damaged: measure
+    difference = disagreement(engine, reference, image_size)
+    write_json(record, {**subject, "disagreement": difference})
+    return difference
 
 
 def disagreement(engine, reference, image_size):

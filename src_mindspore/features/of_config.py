@@ -52,7 +52,8 @@ def extract_splits(photos, backbone, config, splits=("train", "val")):
     Raises:
         LabError: see `extract` and `choose_engine`.
     """
-    return {split: _extract(photos, backbone, config, split,
+    reference = _reference(backbone, config)
+    return {split: _extract(photos, reference, config, split,
                             train_views(config, backbone.preprocess) if split == "train"
                             else Views(backbone.preprocess),
                             config.engine if split == "train" else "mindspore")
@@ -61,18 +62,17 @@ def extract_splits(photos, backbone, config, splits=("train", "val")):
 
 def extract_clean(photos, backbone, config, split):
     """Return the FeatureCache of a split read as in evaluation: once, without augmentation."""
-    return _extract(photos, backbone, config, split, Views(backbone.preprocess), "mindspore")
+    return _extract(photos, _reference(backbone, config), config, split,
+                    Views(backbone.preprocess), "mindspore")
 
 
-def _extract(photos, backbone, config, split, views, engine_name):
-    pooling = _pooling(config)
-    reference = MindSporeEngine(backbone, pooling, config.extract_batch_size)
-    engine = choose_engine(engine_name, reference, backbone, pooling,
-                           Path(config.features_path) / "engines")
-    return extract(photos.splits[split], photos.root, split, backbone, engine, views,
-                   config.features_path, dtype=config.feature_dtype, pooling=pooling,
+def _reference(backbone, config):
+    pooling = "none" if config.reduction is None else "mean+max"
+    return MindSporeEngine(backbone, pooling, config.extract_batch_size)
+
+
+def _extract(photos, reference, config, split, views, engine_name):
+    engine = choose_engine(engine_name, reference, Path(config.features_path) / "engines")
+    return extract(photos.splits[split], photos.root, split, reference.backbone, engine, views,
+                   config.features_path, dtype=config.feature_dtype, pooling=reference.pooling,
                    workers=config.workers)
-
-
-def _pooling(config):
-    return "none" if config.reduction is None else "mean+max"
