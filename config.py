@@ -42,7 +42,7 @@ KEYS = {
     "features_path": Key("./results/features", text(), "where cached features live, one folder a key"),
     "engine": Key("auto", choice("auto", "mindspore", "onnxruntime"), "who computes the training features; auto: ONNX Runtime where it agrees with MindSpore"),
     "feature_dtype": Key("float32", choice("float32", "float16"), "dtype on disk; float16 halves the cache"),
-    "extract_batch_size": Key(32, integer(1, 4096), "photos the backbone reads at once; one cache file each"),
+    "extract_batch_size": Key(16, integer(1, 4096), "photos the backbone reads at once; one cache file each"),
     "eval_batch_size": Key(32, integer(1, 4096), "photos at once in evaluation and in create_dataset(training=False)"),
     "workers": Key(0, integer(0, 256), "threads that decode and augment; 0: one a core; never changes the result"),
 
