@@ -9,7 +9,8 @@ from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of, write_json
 from src_mindspore.model import load_mindir, load_model
 
-# Logits of the exported file against those the selection saw.
+# Largest difference of a logit from what the selection saw, in units of the largest logit or of 1,
+# whichever is more: other batch sizes take other kernels, whose rounding grows with the values.
 TOLERANCE = 1e-4
 ONNX_TOLERANCE = 1e-3
 
@@ -85,7 +86,7 @@ def compare(logits_of, images, reference, tolerance, path):
     Args:
         logits_of: function (N, 3, H, W) float32 -> (N, C) float32.
         images, reference: see `export`.
-        tolerance: float, largest absolute difference of a logit.
+        tolerance: float, largest difference, in units of the largest logit (at least 1).
         path: for the message.
 
     Returns:
@@ -95,11 +96,17 @@ def compare(logits_of, images, reference, tolerance, path):
         LabError: another prediction, or a larger difference.
     """
     logits = np.concatenate([logits_of(batch) for batch in images()])
+    allowed = tolerance * max(1.0, float(np.abs(reference).max()))
     difference = float(np.abs(logits - reference).max())
-    changed = int((logits.argmax(1) != reference.argmax(1)).sum())
-    if changed or not difference <= tolerance:
+    before, after = reference.argmax(axis=1), logits.argmax(axis=1)
+    rows = np.arange(len(reference))
+    # Two classes closer than rounding are a tie, and a tie may fall either way.
+    margin = reference[rows, before] - reference[rows, after]
+    changed, ties = int((margin > 2 * allowed).sum()), int((before != after).sum())
+    if changed or not difference <= allowed:
         raise LabError(f"The export {path} disagrees with the model it was made from: {changed} of "
                        f"{len(reference)} predictions differ, logits by up to {difference:.2g} "
-                       f"(allowed {tolerance:g}). Do not use it; the checkpoint is sound.")
-    return (f"{Path(path).name}: same predictions on all {len(reference)} validation photos, "
-            f"logits within {difference:.1e}")
+                       f"(allowed {allowed:.2g}). Do not use it; the checkpoint is sound.")
+    return (f"{Path(path).name}: same predictions on all {len(reference)} validation photos"
+            + (f" but {ties} ties" if ties else "") + f", logits within {difference:.1e} (largest "
+            f"logit {np.abs(reference).max():.1f})")

@@ -1,0 +1,42 @@
+"""What counts as agreement between an exported file and the model that was measured."""
+import numpy as np
+import pytest
+
+from src_mindspore.deploy.mindir import compare
+from src_mindspore.errors import LabError
+
+REFERENCE = np.array([[20.0, 1.0, 0.0], [0.0, 3.0, 2.0]], np.float32)
+
+
+def check(logits):
+    return compare(lambda batch: logits, lambda: iter([None]), REFERENCE, 1e-4, "x.mindir")
+
+
+def test_rounding_grows_with_the_logits():
+    assert "within 1.0e-03" in check(REFERENCE + 0.001)  # 20 times 1e-4 are allowed
+    with pytest.raises(LabError, match="allowed 0.002"):
+        check(REFERENCE + 0.003)
+
+
+def test_small_logits_are_held_to_the_plain_tolerance():
+    with pytest.raises(LabError, match="allowed 0.0001"):
+        compare(lambda batch: REFERENCE / 100 + 2e-4, lambda: iter([None]), REFERENCE / 100, 1e-4,
+                "x.mindir")
+
+
+def test_another_prediction_is_refused():
+    logits = REFERENCE.copy()
+    logits[1] = 3.0, 0.0, 2.0
+    with pytest.raises(LabError, match="1 of 2 predictions differ"):
+        check(logits)
+
+
+def test_a_tie_may_fall_either_way():
+    reference = np.array([[1.0, 1.00001]], np.float32)
+    sentence = compare(lambda batch: reference[:, ::-1], lambda: iter([None]), reference, 1e-4, "x")
+    assert "but 1 ties" in sentence
+
+
+def test_not_a_number_is_refused():
+    with pytest.raises(LabError, match="nan"):
+        check(REFERENCE * np.nan)
