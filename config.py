@@ -104,7 +104,7 @@ PRESETS = {
     },
     # Ours: chosen by cross-validation on train alone (docs/recipe.md).
     "recommended": {
-        "image_height": 256, "image_width": 256, "resize": 0, "repeat": 4, "include_clean": True,
+        "image_height": 256, "image_width": 256, "resize": 0, "repeat": 6, "include_clean": True,
         "crop_scale_min": 0.7, "brightness": 0.1, "contrast": 0.05, "saturation": 0.05,
         "head": "rbf", "reduction": "mean", "normalise": False, "epochs": 30, "batch_size": 128,
         "lr_max": 0.3, "momentum": 0.9, "weight_decay": 2e-5, "label_smoothing": 0.3,

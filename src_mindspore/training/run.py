@@ -49,7 +49,8 @@ class Run:
         self.checkpoints = Path(config.save_ckpt_path) / self.folder.name \
             if config.save_ckpt_path else self.folder / "checkpoints"
         if not self.resumed:
-            write_text(self.folder / "config.yaml", to_yaml(config))
+            # Without the name: the file is there to repeat the run, and a name is taken once.
+            write_text(self.folder / "config.yaml", to_yaml({**config, "run_name": ""}))
             write_json(self.folder / "environment.json", runtime.describe())
             write_json(self.folder / "run.json", {"digest": self.digest, "inputs": inputs})
 
