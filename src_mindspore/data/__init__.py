@@ -1,0 +1,1 @@
+"""Photos: found, read, examined, split, preprocessed and augmented; and the drawn set."""
