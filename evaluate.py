@@ -27,8 +27,8 @@ def main(argv):
     from src_mindspore.model import load_mindir, load_model
 
     model = load_mindir(args.mindir) if args.mindir else load_model(args.ckpt, args.batch_size)
-    root, paths, labels, skipped = photos_for(model.classes, args.data, args.split,
-                                              args.bad_images)
+    root, paths, labels, skipped, split = photos_for(
+        model.classes, args.data, args.split, args.bad_images, Path(config.results_path) / "splits")
     predictions = predict(model, root, paths, labels, args.tta, args.batch_size)
     out = Path(args.out or Path(config.results_path) / "evaluations"
                / time.strftime(f"%Y%m%d-%H%M%S-{root.name}"))
@@ -36,7 +36,7 @@ def main(argv):
     if (labels >= 0).any():
         result = {**evaluate(predictions),
                   "colour_order": check_colour_order(model, predictions, args.tta),
-                  "split": args.split, "tta": args.tta, "model_sha256": model.sha256,
+                  "split": split, "tta": args.tta, "model_sha256": model.sha256,
                   "skipped": [{"path": r.path, "reason": r.reason} for r in skipped]}
     write_evaluation(predictions, result, out, args.language, args.json)
     print_result(predictions, result, out, args.language, skipped)

@@ -42,6 +42,8 @@ def main(argv):
     # 2. Features: the frozen backbone reads each photo once a pass; the rest is cached.
     backbone = prepare_backbone(config)
     caches = extract_splits(photos, backbone, config)
+    # "auto" may choose otherwise on another machine; the run remembers what it was here.
+    config.engine = caches["train"].what["engine"]
     seconds.lap("features")
 
     # 3. Head: trained on the cache, a line an epoch.

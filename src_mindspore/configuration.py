@@ -190,6 +190,11 @@ def _check_together(config):
         raise LabError(f"resize is {config.resize}, less than the input of {config.image_height}x"
                        f"{config.image_width} that is cropped from it. Raise resize, or set it to "
                        "0 for no crop.")
+    height, width = config.image_height, config.image_width
+    if config.reduction is None and (height != width or height % 32):
+        raise LabError(f"reduction none keeps every position of the feature map, which has one for "
+                       f"32x32 pixels; the input is {height}x{width}. Take a square input whose "
+                       "side is a multiple of 32, or another --reduction.")
     if config.reduction is None and (config.normalise or config.head == "rbf"):
         raise LabError("reduction none keeps every position of the feature map; it goes with "
                        "--head linear --normalise false only.")

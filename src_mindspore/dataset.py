@@ -36,7 +36,7 @@ def create_dataset(config, training=True, buffer_size=1000, repeat=1):
     Args:
         config: EasyDict or object with dataset_path, batch_size, eval_batch_size. Used where
             present: image_height, image_width, pretrained_ckpt (whose contract names mean and
-            std), class_index, num_classes, seed, resize, interpolation, the strengths of the
+            std), class_index, seed, resize, interpolation, the strengths of the
             augmentation, workers.
         training: bool. True: train, augmented, shuffled, the last short batch dropped (unless it
             is the only one). False: val, in order, every photo once.

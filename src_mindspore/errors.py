@@ -35,6 +35,13 @@ def run_as_script(main, argv=None):
         print("\nstopped by Ctrl-C; what was finished is kept, the same command goes on from "
               "there.", file=sys.stderr)
         code = 130
+    except PermissionError as error:
+        if debug:
+            raise
+        print(f"\nerror: {error.filename or 'A file'} may not be used: {error.strerror}. Change "
+              "its permissions, or those of the folder it is in, or run as a user who may.",
+              file=sys.stderr)
+        code = 2
     except BrokenPipeError:
         # `... | head` closed our standard output: nothing is wrong.
         sys.stderr.close()

@@ -494,3 +494,23 @@ def test_probabilities_linear_head_and_further_copies(finished_run, street, make
     assert json.loads((run.folder / "best.json").read_text())["output"] == "softmax"
     assert list((tmp_path / "heads").rglob("head_epoch*.ckpt"))
     assert not (run.folder / "checkpoints").exists()
+
+
+def test_a_plain_folder_is_evaluated_on_the_split_that_training_drew(drawn_data, make_argv, street,
+                                                                     tmp_path, monkeypatch):
+    plain = tmp_path / "my photos"
+    shutil.copytree(drawn_data / "train", plain)
+    run = street(make_argv(dataset_path=plain, val_fraction=0.34, epochs=2), tmp_path / "results",
+                 tmp_path / "features")
+    expected = json.loads((run.folder / "metrics_val.json").read_text())
+    monkeypatch.setattr(evaluate.config, "results_path", str(run.results))
+    out = tmp_path / "metrics.json"
+    evaluate.main(["--ckpt", str(run.folder / "best.ckpt"), "--data", str(plain), "--json",
+                   str(out)])
+    found = json.loads(out.read_text())
+    assert (found["split"], found["n"], found["correct"]) == (
+        "val", expected["n"], expected["correct"])
+    monkeypatch.setattr(evaluate.config, "results_path", str(tmp_path / "elsewhere"))
+    evaluate.main(["--ckpt", str(run.folder / "best.ckpt"), "--data", str(plain), "--json",
+                   str(out)])
+    assert json.loads(out.read_text())["split"] == "all"

@@ -150,7 +150,9 @@ def decode(data, strict=False):
     header = read_header(data)
     if strict:
         _decode_strictly(data)
-    if {"CMYK", "16-bit", "alpha", "palette"} & set(header.notes):
+    # OpenCV turns JPEG and PNG upright, but not WebP.
+    turned = "EXIF-rotated" in header.notes and data[8:12] == b"WEBP"
+    if turned or {"CMYK", "16-bit", "alpha", "palette"} & set(header.notes):
         return _decode_with_pillow(data)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if image is None:

@@ -124,8 +124,9 @@ def draw_dataset(root, train_per_class, val_per_class, classes=26, seed=0, size=
 
 
 def is_drawn(root):
-    """Return whether `root` holds a complete drawn set, as reports on it must say."""
-    return (Path(root) / _DONE).is_file()
+    """Return whether `root` is a complete drawn set or a folder in one, as reports must say."""
+    root = Path(root).resolve()
+    return any((folder / _DONE).is_file() for folder in (root, *list(root.parents)[:2]))
 
 
 def draw_contact_sheet(path, per_class=6, seed=0):

@@ -41,8 +41,14 @@ def handle_leaks(report, classes, records, leaks):
     doomed = {path for group in report.duplicates
               if len({split_of[p] for p in group.paths}) > 1
               for path in group.paths if split_of[path] == "train"}
-    print(f"left out of train, because val or test shows the same photo: {len(doomed)}\n"
-          + listing(report.leaks))
+    from_train = [leak for leak in report.leaks if split_of[leak.twin] == "train"]
+    others = [leak for leak in report.leaks if split_of[leak.twin] != "train"]
+    if from_train:
+        print("left out of train, because val or test shows the same photo: "
+              f"{len(doomed)}\n" + listing(from_train))
+    if others:
+        print("warning: photos that stand in val and in test; scores on test are too good:\n"
+              + listing(others))
     records = [record for record in records if record.path not in doomed]
     empty = empty_classes(classes, (r for r in records if r.split == "train"))
     if empty:

@@ -19,7 +19,7 @@ from src_mindspore.data.decode import BadImage, decode, read_file, read_header
 from src_mindspore.errors import LabError
 
 # Raise it when the scan computes anything differently: older caches are then ignored.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 # What the cache remembers of a file; label and split come from the folder as it is now.
 CONTENT = ("sha256", "width", "height", "notes", "phash", "problem", "reason")
 THUMBNAIL = 32

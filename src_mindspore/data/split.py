@@ -6,6 +6,7 @@ same seed gives the same split. The split is a JSON file that a person may read 
 import collections
 import dataclasses
 import fractions
+import glob
 import warnings
 
 import numpy as np
@@ -62,6 +63,27 @@ def split_plain(folder, records, seed, val_fraction=0.2, *, splits_dir):
              for name, paths in splits.items()}
     rest = {name: part for name, part in folder.splits.items() if name not in ("all", "train")}
     return dataclasses.replace(folder, splits={**found, **rest})
+
+
+def find_split(folder, records, splits_dir):
+    """Read the split that was drawn for a folder earlier.
+
+    Args:
+        folder, records, splits_dir: as for `split_plain`.
+
+    Returns:
+        dict from 'train' and 'val' to lists of paths, the newest where there are several; None
+        where no split was drawn for these photos.
+
+    Raises:
+        LabError: the split file is damaged.
+    """
+    records = [record for record in records if record.split in ("all", "train")]
+    digest = files.sha256_of_json(sorted((record.path, record.sha256) for record in records))
+    name = glob.escape(folder.root.resolve().name)
+    found = sorted(files.Path(splits_dir).glob(f"{name}-{digest[:12]}-*.json"),
+                   key=lambda path: path.stat().st_mtime)
+    return _read(found[-1], records, folder.classes) if found else None
 
 
 def grouped_folds(labels, groups, folds, seed, names=None):

@@ -1,23 +1,27 @@
 """The ladder: from the course's starting point to the recommended preset, one change a rung.
 
-    python -m src_mindspore.evaluation.ladder [--cv_seeds 1,2,3] [--json FILE] [any key]
+    python -m src_mindspore.evaluation.ladder [--cv_seeds 1,2,3] [--json FILE] [--leaks drop]
 
 Every rung is cross-validated on train alone (see crossval.py), so nothing is tuned or read on val.
 The first two rungs are asked with red and blue exchanged, as a `predict` that is handed OpenCV's
 BGR by a model trained on RGB.
 """
+import argparse
 import dataclasses
 import sys
 
-from config import DEFAULT_PRESET, KEYS, PRESETS
+from config import KEYS, PRESETS
 from src_mindspore import runtime
-from src_mindspore.configuration import Parser, parse_arguments, resolve
+from src_mindspore.configuration import Parser, resolve
 from src_mindspore.errors import run_as_script
 from src_mindspore.evaluation.crossval import CrossvalData, cross_validate, parse_seeds
 from src_mindspore.evaluation.tables import format_table
 from src_mindspore.files import write_json
 
 SCHEDULE = {"epochs": 40, "lr_max": 0.03, "decay_type": "cosine", "weight_decay": 4e-5}
+# Keys that say where things are rather than how to learn.
+COMMON = ("dataset_path", "val_fraction", "bad_images", "leaks", "pretrained_ckpt",
+          "features_path", "engine", "workers", "results_path")
 # (name, preset, changes to it, asked in BGR)
 RUNGS = (
     ("course_default, predict is handed BGR", "course_default", {}, True),
@@ -31,14 +35,15 @@ RUNGS = (
 
 def main(argv):
     """Cross-validate every rung and print the table."""
-    parser = Parser(add_help=False, allow_abbrev=False)
+    parser = Parser(prog="python -m src_mindspore.evaluation.ladder", description=__doc__,
+                    formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("--cv_seeds", default="1,2,3")
     parser.add_argument("--json", metavar="FILE")
-    args, rest = parser.parse_known_args(argv)
-    # Flags (the data folder, say) hold for every rung.
-    given = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET, rest, __doc__)
-    standard = resolve(KEYS, PRESETS, DEFAULT_PRESET)
-    common = {name: given[name] for name in KEYS if given[name] != standard[name]}
+    # Only what no rung sets may be given; it holds for every rung.
+    for name in COMMON:
+        parser.add_argument(f"--{name}", metavar="X", help=KEYS[name].help)
+    args = parser.parse_args(argv)
+    common = {name: getattr(args, name) for name in COMMON if getattr(args, name) is not None}
     seeds = parse_seeds(args.cv_seeds)
     runtime.start()
     results = [climb(name, resolve(KEYS, PRESETS, preset, preset=preset,

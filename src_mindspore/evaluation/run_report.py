@@ -1,6 +1,9 @@
 """What is left of a run when it ends: pictures, tables, the report, and the closing lines."""
+import contextlib
 import shlex
+import sys
 import time
+from pathlib import Path
 
 from src_mindspore import runtime
 from src_mindspore.evaluation.gallery import plot_mistakes
@@ -50,12 +53,21 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
                   "sidecar": "best.json", "history": "history.csv",
                   "predictions": "predictions_val.csv", "metrics": "metrics_val.json"},
         "environment": runtime.describe(), "config": dict(config), "export": chosen.checks,
-        "repeat": f"python train_head.py --config {shlex.quote(str(folder / 'config.yaml'))}"})
+        "repeat": f"{python_command()} train_head.py --config "
+        f"{shlex.quote(str(folder / 'config.yaml'))}"})
     run.finish(result)
     print(f"\nval top-1 {chosen.result['top1']:.2%}: {explain_interval(chosen.result)}")
     print(f"report:     {html}\ncheckpoint: {folder / 'best.ckpt'}\n"
           f"MindIR:     {folder / 'best.mindir'}\n"
-          f"next:       python evaluate.py --ckpt {shlex.quote(str(folder / 'best.ckpt'))}")
+          f"next:       {python_command()} evaluate.py --ckpt "
+          f"{shlex.quote(str(folder / 'best.ckpt'))} --data {shlex.quote(str(photos.root))}")
+
+
+def python_command():
+    """Return how a person here starts Python: .venv/bin/python where that is what runs."""
+    with contextlib.suppress(ValueError):
+        return str(Path(sys.executable).relative_to(Path.cwd()))
+    return "python"
 
 
 def _per_class(records, classes):

@@ -74,14 +74,6 @@ def _differences(old, new, prefix=""):
     return different
 
 
-def _flat(what):
-    """Return nested dicts as one, without the names of the outer ones."""
-    flat = {}
-    for name, value in what.items():
-        flat.update(_flat(value) if isinstance(value, dict) else {name: value})
-    return flat
-
-
 def _short(value):
     text = str(value)
     return text if len(text) <= 40 else text[:12] + "..."
@@ -198,6 +190,10 @@ class FeatureCache:
     def __init__(self, folder):
         self.folder = Path(folder)
         manifest = read_json(self.folder / "manifest.json")
+        if not isinstance(manifest, dict) or key_of(manifest.get("what")) != self.folder.name \
+                or not manifest.get("batches") or "images" not in manifest:
+            raise self._damaged(self.folder / "manifest.json",
+                                "it is not the manifest of this cache (damaged or swapped)")
         self.what = manifest["what"]
         self.images = manifest["images"]
         self.batches = manifest["batches"]

@@ -16,7 +16,6 @@ from src_mindspore.files import sha256_of, write_json
 from src_mindspore.heads.linear import GlobalPooling
 from src_mindspore.runtime import describe, usable_cores
 
-ENGINES = ("auto", "mindspore", "onnxruntime")
 # Largest difference of a feature, relative to the largest feature of the probe batch.
 TOLERANCE = 1e-3
 

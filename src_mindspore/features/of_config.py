@@ -72,7 +72,9 @@ def _reference(backbone, config):
 
 
 def _extract(photos, reference, config, split, views, engine_name):
+    # What is reported and compared with exports keeps full precision.
+    dtype = config.feature_dtype if split == "train" else "float32"
     engine = choose_engine(engine_name, reference, Path(config.features_path) / "engines")
     return extract(photos.splits[split], photos.root, split, reference.backbone, engine, views,
-                   config.features_path, dtype=config.feature_dtype, pooling=reference.pooling,
+                   config.features_path, dtype=dtype, pooling=reference.pooling,
                    workers=config.workers)

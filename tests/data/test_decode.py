@@ -87,3 +87,15 @@ def test_messages_begin_with_the_path(tmp_path):
         load_rgb(tmp_path / "none.jpg")
     with pytest.raises(BadImage, match="cannot be read"):
         read_file(tmp_path)
+
+
+def test_a_turned_webp_comes_upright_too():
+    image = Image.new("RGB", (80, 40), (10, 200, 30))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    shapes = set()
+    for kind in ("JPEG", "PNG", "WEBP"):
+        buffer = io.BytesIO()
+        image.save(buffer, kind, exif=exif)
+        shapes.add(decode(buffer.getvalue()).shape)
+    assert shapes == {(80, 40, 3)}

@@ -35,7 +35,8 @@ def test_layout_and_record(small_set):
     assert record == {"generator_version": drawn.GENERATOR_VERSION, "seed": 5, "classes": 4,
                       "train_per_class": 3, "val_per_class": 1, "size": 64, "images": 16}
     assert drawn.is_drawn(small_set)
-    assert not drawn.is_drawn(small_set / "train")
+    assert drawn.is_drawn(small_set / "train")
+    assert not drawn.is_drawn(small_set.parent)
     assert cv2.imread(str(small_set / "train/00_02/00001.jpg")).shape == (64, 64, 3)
 
 
