@@ -41,8 +41,7 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
         "date": time.strftime("%Y-%m-%d %H:%M"), "preset": config.preset,
         "summary": _summary(chosen, photos),
         "result": chosen.result,
-        "chosen": {"epoch": chosen.row["epoch"], "rule": f"Chosen {chosen.why}. The choice was "
-                   "made on these very photos, so the figure is slightly optimistic.",
+        "chosen": {"epoch": chosen.row["epoch"], "rule": _reason(chosen),
                    "val_top1": chosen.row["val_top1"], "val_loss": chosen.row["val_loss"]},
         "history": trainer.history,
         "what": _what(spec, backbone, caches, chosen.temperature, config),
@@ -75,6 +74,11 @@ def _per_class(records, classes):
     for record in records:
         counts[record.label] += 1
     return counts
+
+
+def _reason(chosen):
+    return (f"{chosen.why.partition(': ')[2].capitalize()}. The choice was made on these very "
+            "photos, so the figure is slightly optimistic.")
 
 
 def _summary(chosen, photos):
