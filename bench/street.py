@@ -7,8 +7,10 @@ Both read the same pictures with the same weights, the right instruction set, on
 40 epochs, batch 32, the course's head. Drawn pictures are used unless --data names a folder.
 """
 import argparse
+import json
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,10 +19,11 @@ from pathlib import Path
 from config import KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import Parser, resolve
-from src_mindspore.errors import run_as_script
+from src_mindspore.errors import LabError, run_as_script
 from src_mindspore.evaluation.tables import format_table
 
 CLASSES = 26
+PROCEDURES = ("course", "mindspore", "auto")
 
 
 def main(argv):
@@ -29,22 +32,41 @@ def main(argv):
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="FOLDER")
     parser.add_argument("--images", type=int, default=520, help="drawn training pictures")
+    parser.add_argument("--procedure", choices=PROCEDURES, help=argparse.SUPPRESS)
+    parser.add_argument("--work", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
-    runtime.start()
+    if args.procedure:
+        print(json.dumps(measure(args.procedure, args.data, Path(args.work))))
+        return
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-        work = Path(temporary)
-        data = args.data or draw(work / "drawn", args.images)
-        ours = {name: measure_ours(data, work / name, name) for name in ("mindspore", "auto")}
-        course = measure_course(data, work / "course")
+        data = args.data or draw(Path(temporary) / "drawn", args.images)
+        figures = {name: in_a_process_of_its_own(name, data, Path(temporary) / name)
+                   for name in PROCEDURES}
+    course, alone, auto = (figures[name] for name in PROCEDURES)
     print("\n" + runtime.describe()["processor"] + f", {runtime.usable_cores()} cores, "
           + time.strftime("%Y-%m-%d"))
-    rows = [(name, f"{course[name]:,.1f}", f"{ours['mindspore'][name]:,.1f}",
-             f"{ours['auto'][name]:,.1f}", ratio(ours["auto"][name], course[name]))
-            for name in course]
-    print(format_table(("measure", "course", "ours, MindSpore", "ours, auto engine",
-                        "auto : course"), rows))
+    print(format_table(
+        ("measure", "course", "ours, MindSpore", "ours, auto engine", "auto : course"),
+        [(name, f"{course[name]:,.1f}", f"{alone[name]:,.1f}", f"{auto[name]:,.1f}",
+          f"{auto[name] / course[name]:.2f}") for name in course]))
+
+
+def in_a_process_of_its_own(name, data, work):
+    """Run one procedure in a fresh process, so that its peak of memory is its own; its measures."""
+    result = subprocess.run(
+        [sys.executable, "-m", "bench.street", "--procedure", name, "--data", str(data), "--work",
+         str(work)], stdout=subprocess.PIPE, text=True, check=False)
+    if result.returncode:
+        raise LabError(f"The procedure {name} failed:\n{result.stdout[-2000:]}")
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def measure(name, data, work):
+    """Measure one procedure here; dict of measures, the peak of memory of this process with it."""
+    runtime.start()
+    figures = measure_course(data, work) if name == "course" else measure_ours(data, work, name)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of this whole process: {peak:,.0f} MB")
+    return {**figures, "peak memory, MB": peak}
 
 
 def draw(folder, images):
@@ -65,8 +87,6 @@ def settings(data, results, engine):
 
 def measure_ours(data, results, engine):
     """Run train_head.py's street; returns the measures by name."""
-    import json
-
     import train_head
 
     config = settings(data, results, engine)
@@ -93,11 +113,12 @@ def measure_course(data, folder):
     from src_mindspore.deploy.mindir import export_mindir
     from src_mindspore.heads.build import HeadSpec
     from src_mindspore.model import save_model
+    from src_mindspore.weights.prepare import require_weights
 
     config = settings(data, folder, "mindspore")
     photos = read_folder(data)
     started = time.perf_counter()
-    backbone = load_backbone(config.pretrained_ckpt)
+    backbone = load_backbone(require_weights(config.pretrained_ckpt))
     batches, size = course_procedure.extract_features(backbone.cell, data, folder / "features",
                                                       config)
     extracted = time.perf_counter()
@@ -120,11 +141,6 @@ def measures(rows, extract_seconds, samples, train_seconds, total, cache_bytes):
             "head training, samples/s": samples / train_seconds,
             "photos to exported model, s": total,
             "cache, kB an image": cache_bytes / 1000}
-
-
-def ratio(ours, course):
-    """Return 'N x' of the larger to the smaller, and which way."""
-    return f"{ours / course:.2f}"
 
 
 if __name__ == "__main__":
