@@ -1,7 +1,6 @@
 """A student's old notebook, written from the course's material alone, on this library."""
 import math
 import os
-from pathlib import Path
 
 import mindspore as ms
 import numpy as np
@@ -17,7 +16,7 @@ from src_mindspore.dataset import create_dataset
 from src_mindspore.mobilenetv2 import MobileNetV2Backbone, mobilenet_v2
 from src_mindspore.model import load_model, load_network
 
-WEIGHTS = Path(__file__).parents[1] / "results" / "weights" / "mobilenetv2_keras.ckpt"
+WEIGHTS = "results/weights/mobilenetv2_keras.ckpt"  # the fixture weights_path sees to it
 
 
 # --- what the notebook defines itself
@@ -123,7 +122,7 @@ def _graph_mode():
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory):
+def config(tmp_path_factory, weights_path):
     """The course's keys and no other."""
     folder = tmp_path_factory.mktemp("course")
     draw_dataset(folder / "data", 8, 3, classes=3, progress=False)
@@ -133,8 +132,8 @@ def config(tmp_path_factory):
         weight_decay=4e-5, dataset_path=str(folder / "data"),
         features_path=str(folder / "features"),
         class_index={"00_00": 0, "00_01": 1, "00_02": 2}, save_ckpt_epochs=1,
-        save_ckpt_path=str(folder / "ckpt"), pretrained_ckpt=str(WEIGHTS) if WEIGHTS.exists()
-        else "", export_path=str(folder / "out.mindir"))
+        save_ckpt_path=str(folder / "ckpt"), pretrained_ckpt=str(weights_path),
+        export_path=str(folder / "out.mindir"))
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +170,6 @@ def test_a_saved_course_network_loads_into_a_new_one(config, trained, accuracy):
     assert accuracy_of(again, config) == accuracy
 
 
-@pytest.mark.skipif(not WEIGHTS.exists(), reason="needs the pretrained weights: run `python -m "
-                    "src_mindspore.weights fetch`")
 def test_pretrained_features_separate_the_drawn_classes(accuracy):
     assert accuracy > 0.5
 
@@ -181,7 +178,7 @@ def course_checkpoint(path, pretrained):
     """A course network of 26 classes with a Dense layer that tells classes apart."""
     backbone = MobileNetV2Backbone()
     if pretrained:
-        load_checkpoint(str(WEIGHTS), net=backbone)
+        load_checkpoint(WEIGHTS, net=backbone)
     head = MobileNetV2Head(num_classes=26)
     weight = np.random.default_rng(3).normal(0, 0.1, (26, 1280)).astype(np.float32)
     head.dense.weight.set_data(Tensor(weight, mstype.float32))
@@ -190,8 +187,7 @@ def course_checkpoint(path, pretrained):
     return network
 
 
-@pytest.mark.parametrize("pretrained", [False, pytest.param(True, marks=pytest.mark.skipif(
-    not WEIGHTS.exists(), reason="needs results/weights/mobilenetv2_keras.ckpt"))])
+@pytest.mark.parametrize("pretrained", [False, True])
 def test_evaluate_accepts_a_course_checkpoint_without_a_contract(config, tmp_path, pretrained):
     path = tmp_path / "course.ckpt"
     course = course_checkpoint(path, pretrained)
