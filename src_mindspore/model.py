@@ -12,6 +12,7 @@ from src_mindspore.backbones.registry import BACKBONES, complete_contract, freez
 from src_mindspore.data.classes import COURSE_CLASSES, ClassNames, name_classes
 from src_mindspore.data.preprocess import PreprocessSpec
 from src_mindspore.errors import LabError
+from src_mindspore.features.engines import padded
 from src_mindspore.files import read_json, sha256_of
 from src_mindspore.heads.build import HeadSpec
 from src_mindspore.mobilenetv2 import mobilenet_v2
@@ -63,9 +64,7 @@ class Model:
         out = []
         for first in range(0, len(images), size):
             part = images[first:first + size]
-            padding = np.zeros((size - len(part), *images.shape[1:]), np.float32)
-            whole = np.concatenate((part, padding)) if len(padding) else part
-            out.append(self.network(ms.Tensor(whole)).asnumpy()[:len(part)])
+            out.append(self.network(ms.Tensor(padded(part, size))).asnumpy()[:len(part)])
         return np.concatenate(out)
 
 

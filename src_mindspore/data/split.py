@@ -45,10 +45,8 @@ def split_plain(folder, records, seed, val_fraction=0.2, *, splits_dir):
     if "val" in folder.splits:
         raise LabError(f"{folder.root} already has a val folder; a split is made only for folders "
                        "without. Rename val if another one should be drawn from train.")
-    records = [record for record in records if record.split in ("all", "train")]
-    digest = files.sha256_of_json(sorted((record.path, record.sha256) for record in records))
-    path = files.Path(splits_dir) / (f"{folder.root.resolve().name}-{digest[:12]}-seed{seed}"
-                                     f"-val{val_fraction:g}.json")
+    records, digest, stem = _identity(folder, records)
+    path = files.Path(splits_dir) / f"{stem}-seed{seed}-val{val_fraction:g}.json"
     if path.exists():
         splits = _read(path, records, folder.classes)
     else:
@@ -78,12 +76,17 @@ def find_split(folder, records, splits_dir):
     Raises:
         LabError: the split file is damaged.
     """
-    records = [record for record in records if record.split in ("all", "train")]
-    digest = files.sha256_of_json(sorted((record.path, record.sha256) for record in records))
-    name = glob.escape(folder.root.resolve().name)
-    found = sorted(files.Path(splits_dir).glob(f"{name}-{digest[:12]}-*.json"),
+    records, _, stem = _identity(folder, records)
+    found = sorted(files.Path(splits_dir).glob(f"{glob.escape(stem)}-*.json"),
                    key=lambda path: path.stat().st_mtime)
     return _read(found[-1], records, folder.classes) if found else None
+
+
+def _identity(folder, records):
+    """Return the records to divide, their digest, and the beginning of their split file's name."""
+    records = [record for record in records if record.split in ("all", "train")]
+    digest = files.sha256_of_json(sorted((record.path, record.sha256) for record in records))
+    return records, digest, f"{folder.root.resolve().name}-{digest[:12]}"
 
 
 def grouped_folds(labels, groups, folds, seed, names=None):

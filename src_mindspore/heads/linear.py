@@ -94,8 +94,7 @@ class MobileNetV2Head(nn.Cell):
         width = feature_width(input_channel, hw, reduction)
         self.pooling = GlobalPooling(reduction) if reduction else nn.Flatten()
         self.prepare = FeatureNorm(width) if normalise else nn.Identity()
-        self.dense = nn.Dense(width, num_classes, has_bias=has_bias, bias_init="zeros",
-                              weight_init=initial_weight(weight_init, width, num_classes, seed))
+        self.dense = dense_layer(width, num_classes, has_bias, weight_init, seed)
         self.activation = activation_cell(activation)
 
     def construct(self, x):
@@ -126,6 +125,19 @@ def activation_cell(name):
     if name not in ACTIVATIONS:
         raise ValueError(f"activation must be one of {ACTIVATIONS}. Received: activation={name!r}")
     return {"None": nn.Identity(), "Sigmoid": nn.Sigmoid(), "Softmax": nn.Softmax(axis=1)}[name]
+
+
+def dense_layer(inputs, outputs, has_bias, weight_init, seed):
+    """Return the Dense layer that learns, the same for the same seed whatever was made before.
+
+    Args:
+        inputs, outputs: int.
+        has_bias: bool.
+        weight_init, seed: as for `initial_weight`.
+    """
+    # MindSpore's default bias is drawn from a stream that all cells of a process share.
+    return nn.Dense(inputs, outputs, has_bias=has_bias, bias_init="zeros",
+                    weight_init=initial_weight(weight_init, inputs, outputs, seed))
 
 
 def initial_weight(name, inputs, outputs, seed):

@@ -10,8 +10,8 @@ from mindspore import Parameter, Tensor, nn, ops
 from src_mindspore.heads.linear import (
     GlobalPooling,
     activation_cell,
+    dense_layer,
     feature_width,
-    initial_weight,
 )
 
 # Scale of the mapped features: with it a learning rate of about 0.1 to 1 is right.
@@ -97,8 +97,7 @@ class RBFHead(nn.Cell):
         super().__init__()
         self.pooling = GlobalPooling(reduction)
         self.prepare = RBFMap(feature_width(input_channel, 1, reduction), centres, width)
-        self.dense = nn.Dense(width, num_classes, has_bias=has_bias, bias_init="zeros",
-                              weight_init=initial_weight(weight_init, width, num_classes, seed))
+        self.dense = dense_layer(width, num_classes, has_bias, weight_init, seed)
         self.activation = activation_cell(activation)
 
     def construct(self, x):

@@ -16,7 +16,7 @@ from src_mindspore import runtime
 from src_mindspore.backbones.checkpoint import read_checkpoint, save_checkpoint
 from src_mindspore.configuration import to_yaml
 from src_mindspore.errors import LabError
-from src_mindspore.files import explain_os_error, read_json, sha256_of_json, write_json, write_text
+from src_mindspore.files import explain_os_error, sha256_of_json, write_json, write_text
 from src_mindspore.training.selection import rank
 
 # Where a run is written and who may write it do not change what it computes.
@@ -189,8 +189,3 @@ class Run:
 def finished(folder):
     """True where a run's folder holds its result."""
     return (Path(folder) / "result.json").exists()
-
-
-def read_result(folder):
-    """Return result.json of a finished run."""
-    return read_json(Path(folder) / "result.json")

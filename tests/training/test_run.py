@@ -111,11 +111,11 @@ def test_unfinished_run_on_other_features_is_left_alone(config_of, open_run):
 
 
 def test_finished_run_is_not_overwritten(config_of, open_run):
-    from src_mindspore.training.run import finished, read_result
+    from src_mindspore.training.run import finished
     first = open_run(config_of(run_name="mine"))
     first.finish({"top1": 0.5})
     assert finished(first.folder)
-    assert read_result(first.folder) == {"top1": 0.5}
+    assert json.loads((first.folder / "result.json").read_text()) == {"top1": 0.5}
     with pytest.raises(LabError, match="mine is finished. Choose another --run_name"):
         open_run(config_of(run_name="mine"))
     other = open_run(config_of())
