@@ -2,10 +2,12 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help env demo test lint bench
+.PHONY: help env demo lab notebook test lint bench
 
 help:
 	@echo "make demo   photos (or drawn pictures) in; a chosen, exported and explained model out"
+	@echo "make notebook   open the notebooks in JupyterLab"
+	@echo "make lab    build the notebooks from lab/src and run their solutions"
 	@echo "make test   every test, after a lint"
 	@echo "make env    the environment (.venv) from the pinned versions of requirements.txt"
 	@echo "make lint   ruff"
@@ -16,6 +18,12 @@ env:
 
 demo: env
 	@$(PY) -m src_mindspore.demo
+
+notebook: env
+	@$(PY) -m jupyterlab lab
+
+lab: env
+	@$(PY) -m lab.build --execute
 
 lint: env
 	@$(PY) -m ruff check .
