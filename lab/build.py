@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-from lab.kernel import new_client
+from lab.kernel import KernelClient
 from lab.source import (
     in_language,
     read_source,
@@ -123,7 +123,7 @@ def execute(notebook, folder, timeout):
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     try:
-        new_client(notebook, folder, timeout).execute()
+        KernelClient(notebook, folder, timeout).execute()
     except (CellExecutionError, CellTimeoutError) as error:
         name = notebook.metadata.lab.name
         raise LabError(f"The solution of {name} ({notebook.metadata.lab.language}) does not run: "

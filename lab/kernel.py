@@ -1,9 +1,13 @@
 """A kernel of one's own for a notebook, reached over local sockets and not over the network."""
+import tempfile
+from pathlib import Path
+
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 
-def new_client(notebook, folder, timeout, **options):
-    """Return a NotebookClient for a notebook; its kernel is started when it executes.
+class KernelClient(NotebookClient):
+    """Runs a notebook in a kernel that listens to no port.
 
     Args:
         notebook: nbformat.NotebookNode, outputs are filled in.
@@ -11,9 +15,12 @@ def new_client(notebook, folder, timeout, **options):
         timeout: int, seconds a cell may take.
         **options: further traits of NotebookClient.
     """
-    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3",
-                            coalesce_streams=True, record_timing=False,
-                            resources={"metadata": {"path": str(folder)}}, **options)
-    # The default, TCP, could be listened to by other users of the machine, and says so.
-    client.create_kernel_manager().transport = "ipc"
-    return client
+
+    def __init__(self, notebook, folder, timeout, **options):
+        # Kept as long as the client: the sockets are files in it.
+        self.sockets = tempfile.TemporaryDirectory(prefix="lab-")
+        # The default, TCP, could be listened to by other users of the machine.
+        manager = {"transport": "ipc", "ip": str(Path(self.sockets.name) / "kernel")}
+        super().__init__(notebook, timeout=timeout, kernel_name="python3", coalesce_streams=True,
+                         record_timing=False, resources={"metadata": {"path": str(folder)}},
+                         config=Config(KernelManager=manager), **options)
