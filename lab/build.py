@@ -8,12 +8,16 @@ lab/src/NN_name.py becomes lab/{zh,en}/NN_name.ipynb for the reader (without sol
 and lab/solutions/{zh,en}/NN_name.ipynb, which keeps the outputs of its last execution as long as
 its cells stay the same.
 """
+import base64
 import hashlib
+import io
+import os
 import sys
 import time
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
 from lab.kernel import KernelClient
 from lab.source import (
@@ -23,12 +27,14 @@ from lab.source import (
     without_markers,
     without_solution,
 )
-from lab.start import LANGUAGES
+from lab.start import DRAWN_VARIABLE, LANGUAGES, STATIC_VARIABLE
 from src_mindspore.configuration import Parser
 from src_mindspore.errors import LabError, run_as_script
 from src_mindspore.files import write_text
 
 LAB = Path(__file__).parent
+LARGEST_PNG = 200_000  # bytes
+JPEG_QUALITY = 85
 PLACEHOLDER = {"zh": "...  # 在这里写你的代码", "en": "...  # your code here"}
 
 
@@ -130,6 +136,25 @@ def execute(notebook, folder, timeout):
                        f"{error}") from error
 
 
+def shrink_pictures(notebook):
+    """Keep large pictures of an executed notebook as JPEG: photos take a fifth of the room."""
+    for output in (o for cell in notebook.cells for o in cell.get("outputs", ())):
+        data = output.get("data", {})
+        png = base64.b64decode(data.get("image/png", ""))
+        if len(png) <= LARGEST_PNG:
+            continue
+        with Image.open(io.BytesIO(png)) as picture:
+            jpeg = io.BytesIO()
+            flat = Image.new("RGB", picture.size, "white")
+            flat.paste(picture, mask=picture.getchannel("A") if picture.mode == "RGBA" else None)
+            flat.save(jpeg, "JPEG", quality=JPEG_QUALITY, optimize=True)
+        data["image/jpeg"] = base64.b64encode(jpeg.getvalue()).decode()
+        del data["image/png"]
+        shown = output.get("metadata", {})
+        if "image/png" in shown:
+            shown["image/jpeg"] = shown.pop("image/png")
+
+
 def build(name, folder=LAB, run=False, timeout=600, sources=None):
     """Build the four notebooks of a source.
 
@@ -156,6 +181,7 @@ def build(name, folder=LAB, run=False, timeout=600, sources=None):
         if run:
             path.parent.mkdir(parents=True, exist_ok=True)
             execute(notebook, path.parent, timeout)
+            shrink_pictures(notebook)
         elif _same_cells(path, notebook):
             continue
         else:
@@ -187,10 +213,6 @@ def main(argv):
     args = parser.parse_args(argv)
     if args.execute:
         # What is committed shows no photo of others, and no widget that needs a kernel.
-        import os
-
-        from lab.start import DRAWN_VARIABLE, STATIC_VARIABLE
-
         os.environ.update({DRAWN_VARIABLE: "1", STATIC_VARIABLE: "1"})
     for name in args.names or source_names():
         started = time.perf_counter()

@@ -34,6 +34,8 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
     write_json(folder / "metrics_val.json", chosen.result)
     result = {"epoch": chosen.row["epoch"], "why": chosen.why,
               "epochs_trained": len(trainer.history), "seconds": laps,
+              "data": photos.root.name, "is_drawn": photos.is_drawn,
+              "photos": {split: len(records) for split, records in photos.splits.items()},
               **{key: chosen.result[key] for key in
                  ("n", "correct", "top1", "interval", "top5", "macro_f1", "loss")}}
     _, html = write_report(folder, {
