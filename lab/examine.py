@@ -3,6 +3,7 @@
 What goes wrong in the reader's cells is a finding, not an exception: it is kept with the cell and
 the line, and the cells after it run all the same.
 """
+import ast
 import dataclasses
 import re
 
@@ -203,12 +204,15 @@ class Examination:
 
     def _probe(self):
         """Find out whether the kernel listens again after an interrupt."""
+        there = self.notebook.cells[0]
         self.client.timeout = PROBE_SECONDS
         try:
-            self.is_lost = self._execute(nbformat.v4.new_code_cell("1 + 1"), 0) is not None \
-                or self.is_lost
+            self.client.execute_cell(nbformat.v4.new_code_cell("1 + 1"), 0)
+        except (CellExecutionError, DeadKernelError):
+            self.is_lost = True
         finally:
             self.client.timeout = self.timeout
+            self.notebook.cells[0] = there
 
     def _located(self, error, place):
         """Make a Mistake of an exception; `place` is that of the cell, None for tests."""
@@ -217,15 +221,25 @@ class Examination:
         own = 0 if place is None else place + 1
         if isinstance(error, DeadKernelError):
             return Mistake("DeadKernel", "", own)
-        text = error.evalue if error.ename != "SyntaxError" \
-            else re.sub(r"\s*\([^()]*, line \d+\)$", "", error.evalue)
         found = [(self.place_of_count.get(int(count)), int(line)) for count, line
                  in PLACE.findall(ANSI.sub("", error.traceback))]
         # The innermost place that is the reader's own: a fault may show deep inside the library.
         found = [(where, line) for where, line in found if where is not None]
         if not found:
-            return Mistake(error.ename, text, own)
+            return Mistake(error.ename, error.evalue, own)
         where, line = found[-1]
-        lines = self.notebook.cells[where].source.splitlines()
+        cell = self.notebook.cells[where].source
+        lines = cell.splitlines()
         code = lines[line - 1].strip() if line <= len(lines) else ""
+        text = _syntax_error(cell, line) or error.evalue if error.ename == "SyntaxError" \
+            else error.evalue
         return Mistake(error.ename, text, where + 1, line, code)
+
+
+def _syntax_error(text, line):
+    """Return what Python itself says about a line; IPython often says `incomplete input`."""
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        return error.msg if error.lineno == line else ""
+    return ""
