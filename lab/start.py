@@ -13,6 +13,8 @@ from pathlib import Path
 from config import DEFAULT_PRESET, KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import resolve
+from src_mindspore.data.drawn import draw_dataset, is_drawn
+from src_mindspore.data.folder import find_data
 from src_mindspore.errors import LabError
 
 LANGUAGES = ("zh", "en")
@@ -163,9 +165,6 @@ def _shown_size(path):
 
 def _find_photos():
     """Return (Path, is_drawn)."""
-    from src_mindspore.data.drawn import draw_dataset, is_drawn
-    from src_mindspore.data.folder import find_data
-
     if not os.environ.get(DRAWN_VARIABLE):
         found = find_data(KEYS["dataset_path"].default)
         if found:
