@@ -33,7 +33,7 @@ def export(checkpoint, images, reference, folder, name="best"):
     checks = {}
     for kind, path in paths.items():
         # One at a time: together the loaded networks would set the peak of the run's memory.
-        answer = _onnx_logits(path) if kind == "onnx" else load_mindir(path).outputs
+        answer = onnx_logits(path) if kind == "onnx" else load_mindir(path).outputs
         tolerance = ONNX_TOLERANCE if kind == "onnx" else TOLERANCE
         checks[kind] = compare(answer, images, reference, tolerance, path)
     return checks
@@ -71,7 +71,8 @@ def export_mindir(checkpoint, folder, name):
     return paths
 
 
-def _onnx_logits(path):
+def onnx_logits(path):
+    """Return a function (N, 3, H, W) float32 -> (N, C) float32 that asks an exported ONNX file."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
