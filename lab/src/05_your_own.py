@@ -55,7 +55,7 @@ lab = start_lab("en")
 #
 # 每类二三十张就可以开始。值得花心思的是**差异**：换背景，换光线，换角度，尤其要换一件东西再拍。对着同一个瓶子连拍三十张，等于只有一张。
 #
-# 把照片放到 `datasets/my_photos`，或者把下面的路径改成你的文件夹。如果还没有照片，下面几格会画一个小文件夹出来，并且故意放进三个毛病，都是真实文件夹里最常见的。
+# 把照片放到 `datasets/my_photos`，或者把下面的路径改成你的文件夹。如果还没有照片，下面这一格会画一个小文件夹出来，并且故意放进三个毛病，都是真实文件夹里最常见的。
 
 # %% [markdown] lang="en"
 # ## 1 Your folder
@@ -71,32 +71,22 @@ lab = start_lab("en")
 #
 # Twenty or thirty photos of each are enough to start. What deserves your effort is **variety**: other backgrounds, other light, other angles, and above all other objects. Thirty shots of one and the same bottle count as one photo.
 #
-# Put your photos into `datasets/my_photos`, or change the path below. If you have none yet, the next cells draw a small folder, and put three faults into it on purpose: those that real folders have most often.
+# Put your photos into `datasets/my_photos`, or change the path below. If you have none yet, the next cell draws a small folder, and puts three faults into it on purpose: those that real folders have most often.
 
 # %%
 import cv2
-from src_mindspore.data.drawn import draw_image
+from src_mindspore.data.drawn_folder import draw_plain_folder
 from src_mindspore.files import write_bytes
 
 my_photos = Path("datasets/my_photos")
 
-def save(name, image):
-    write_bytes(my_photos / name, cv2.imencode(".jpg", image[..., ::-1])[1].tobytes())
-
-def draw_example():
-    objects = {"banana": 25, "battery": 19, "bottle": 0, "shell": 16, "toothbrush": 14}
-    for folder, label in objects.items():
-        for number in range(24):
-            save(f"{folder}/{number:02d}.jpg", draw_image(label, 7, number))
-
-# %%
 if not my_photos.exists():
-    my_photos = Path("datasets/my_photos_example")
-    draw_example()
-    half = (my_photos / "shell/04.jpg").read_bytes()[:4000]
-    write_bytes(my_photos / "shell/half.jpg", half)
-    save("shell/mirrored.jpg", draw_image(16, 7, 3)[:, ::-1])
+    my_photos = draw_plain_folder("datasets/my_photos_example", {
+        "banana": 25, "battery": 19, "bottle": 0, "shell": 16, "toothbrush": 14}, 24, seed=7)
+    mirrored = cv2.imread(str(my_photos / "shell/03.jpg"))[:, ::-1]
+    cv2.imwrite(str(my_photos / "shell/mirrored.jpg"), mirrored)
     write_bytes(my_photos / "bottle/again.jpg", (my_photos / "shell/05.jpg").read_bytes())
+    write_bytes(my_photos / "shell/half.jpg", (my_photos / "shell/04.jpg").read_bytes()[:4000])
 print(*sorted(p.name for p in my_photos.iterdir() if p.is_dir()))
 
 # %% [markdown] lang="zh"
@@ -203,6 +193,12 @@ print(*(f"{key}: {contract[key]}" for key in ("preprocess", "temperature", "outp
 print("classes:", *contract["classes"]["folders"])
 
 # %% [markdown] lang="zh"
+# 顺便看一眼 `temperature`。它在验证集上拟合，只许在 0.05 到 20 之间；如果正好停在一端，就说明验证照片太少或太容易（比如全判对了），概率还没有东西可以用来校准，不要当真。
+
+# %% [markdown] lang="en"
+# A glance at `temperature`: it is fitted on val and kept between 0.05 and 20. If it stands at one of these ends, val was too small or too easy (every photo right, for instance) to calibrate anything, and the probabilities should not be taken at their word.
+
+# %% [markdown] lang="zh"
 # ## 5 还是同一个模型吗
 #
 # 导出、换运行库、换机器，每一步都可能悄悄改变答案。**一致性检查**（parity check）就是让两边回答同一批照片，比较 logits。浮点数的加法换个顺序，末位就会不同，所以差别不会是零；问题是多小才算小。
@@ -226,7 +222,8 @@ from src_mindspore.evaluation.photos_of_model import photos_for
 from src_mindspore.model import load_mindir, load_model
 
 model = load_model(run / "best.ckpt")
-_, paths, labels, *_ = photos_for(model.classes, my_photos, "val", "skip", Path("results/splits"))
+_, paths, labels, *_ = photos_for(model.classes, my_photos, "val", "skip", Path("results/splits"),
+                                 progress=False)
 photos = [load_rgb(my_photos / path) for path in paths]
 
 def inputs(photos, **changes):
@@ -263,12 +260,12 @@ axis.invert_yaxis()
 # %% [markdown] lang="zh"
 # 绿色是舍入误差，红色是真的错误，中间隔着好几个数量级。这就是一致性检查好用的原因：**不必争论多小算小，两者之间是一片空地。**
 #
-# 再看后面的张数：预处理错了，判对的张数却可能一张也没少。只看准确率，这种错误在自己的照片上发现不了，要等到难一些的照片上才会咬人。看 logits，一眼就能看出来。
+# 再看后面的张数：预处理明明错了，判对的张数却几乎没少，差一两张，谁都会以为是运气。只看准确率，这种错误在容易的照片上发现不了，要等到难一些的照片上才会咬人；看 logits，一眼就能看出来。
 
 # %% [markdown] lang="en"
 # Green is rounding, red is a real mistake, and orders of magnitude lie between them. That is why parity checks work: **nobody has to argue how small is small, between the two there is empty land.**
 #
-# Now look at the counts: with wrong preprocessing there may not be a single photo less that is right. Whoever watches the accuracy alone does not notice such a mistake on photos as easy as these; it bites on harder ones. The logits show it at once.
+# Now look at the counts: the preprocessing is plainly wrong, and yet hardly fewer photos are right; one or two less, which anyone would put down to chance. Whoever watches the accuracy alone does not notice such a mistake on easy photos; it bites on harder ones. The logits show it at once.
 
 # %% [markdown] lang="zh"
 # ## 6 写出提交文件夹
@@ -361,26 +358,27 @@ batches = {n: milliseconds(lambda n=n: many.logits(right[:n]), 5) / n for n in (
 # %%
 figure, (calls, shares, sizes) = plt.subplots(1, 3, figsize=(11, 3))
 calls.bar(range(1, len(seconds) + 1), np.multiply(seconds, 1000), color="#1f6fb4")
-calls.set(yscale="log", xlabel=say(zh="第几次调用", en="call"),
+calls.set(xlabel=say(zh="第几次调用", en="call"),
           title=say(zh="每次 predict（毫秒）", en="each predict (ms)"))
 shares.bar_label(shares.bar(list(parts), parts.values(), color="#d95f02"), fmt="%.1f")
 shares.set_title(say(zh="一次预测（毫秒）", en="one prediction (ms)"))
 sizes.plot(list(batches), list(batches.values()), marker="o", color="#6a9f58")
-sizes.set(ylim=(0, None), xlabel=say(zh="一批几张", en="photos in a batch"),
-          title=say(zh="每张照片（毫秒）", en="per photo (ms)"))
+sizes.set(ylim=(0, 1.2 * max(batches.values())), xticks=list(batches),
+          xlabel=say(zh="一批几张", en="photos in a batch"), title=say(zh="每张照片（毫秒）", en="per photo (ms)"))
 
-print(say(zh=f"中位数 {np.median(seconds[1:]):.3f} 秒，95 % 的调用在 {np.quantile(seconds[1:], 0.95):.3f} 秒以内（不计第一次）",
-          en=f"median {np.median(seconds[1:]):.3f} s, 95 % of the calls within {np.quantile(seconds[1:], 0.95):.3f} s (the first one left out)"))
+typical, late = np.median(seconds[1:]), np.quantile(seconds[1:], 0.95)
+print(say(zh=f"不计第一次：中位数 {typical:.3f} 秒，95 % 的调用在 {late:.3f} 秒以内",
+          en=f"the first one left out: median {typical:.3f} s, 95 % of the calls within {late:.3f} s"))
 
 # %% [markdown] lang="zh"
-# - **左**：第一次调用要编译计算图，慢得多（纵轴是对数）。所以模型要在 `import` 时装载一次，而不是每次 `predict` 都装载；上线的服务则应当先自己问一次，“热身”。
+# - **左**：第一次调用要编译计算图，慢得多。所以模型要在 `import` 时装载一次，而不是每次 `predict` 都装载；上线的服务则应当先自己问一次，“热身”。
 # - **中**：时间几乎都花在网络上。想快，就从那里动手，优化解码没有意义。手机照片有一千多万像素时另当别论：再量一次。
 # - **右**：一次多送几张，每张的平均时间会不会下降，要看机器。量了才知道。
 #
 # 报告延迟时要报**中位数和 95 % 分位数**，不要报平均值：一次编译或一次卡顿就能把平均值带偏，而用户记住的正是那几次卡顿。
 
 # %% [markdown] lang="en"
-# - **Left**: the first call compiles the graph and takes much longer (the axis is logarithmic). That is why the model is loaded once, at `import`, and not in every `predict`; a service asks itself one question at its start, to warm up.
+# - **Left**: the first call compiles the graph and takes much longer. That is why the model is loaded once, at `import`, and not in every `predict`; a service asks itself one question at its start, to warm up.
 # - **Middle**: nearly all the time is the network's. Whoever wants speed starts there; a faster decoder would change nothing. With phone photos of more than ten megapixels that may be different: measure again.
 # - **Right**: whether several photos at once make each of them cheaper depends on the machine. Measure, then decide.
 #
@@ -406,7 +404,8 @@ card = write_model_card(
                    "answer has no consequences."),
     limits=say(zh="两件东西同时出现在一张照片里的情况没有测过。",
                en="Photos that show two of the things at once were not measured."))
-display(Markdown(card.read_text(encoding="utf-8").replace("\n#", "\n###")))
+text = card.read_text(encoding="utf-8")
+display(Markdown(f"\n{text}".replace("\n#", "\n###")))
 
 # %% [markdown] lang="zh"
 # ## 练习

@@ -38,7 +38,7 @@ DRAWINGS = RECYCLABLE + RESIDUAL + HAZARDOUS + FOOD
 SPLITS = ("train", "val")
 # Below this side clutter and grain would be finer than the drawing code can make them.
 _SMALLEST_SCENE = 128
-_DONE, _BEGUN = "drawn.json", ".drawing.json"
+DONE, _BEGUN = "drawn.json", ".drawing.json"
 _TEMPORARY = ".tmp-drawn-"
 _REPORT_EVERY = 8
 
@@ -118,7 +118,7 @@ def draw_dataset(root, train_per_class, val_per_class, classes=26, seed=0, size=
             _draw_share(root, settings, 0, 1, bar.update)
         else:
             _draw_in_processes(root, settings, workers, bar)
-    write_json(root / _DONE, {**settings, "images": wanted})
+    write_json(root / DONE, {**settings, "images": wanted})
     (root / _BEGUN).unlink(missing_ok=True)
     return root
 
@@ -126,7 +126,7 @@ def draw_dataset(root, train_per_class, val_per_class, classes=26, seed=0, size=
 def is_drawn(root):
     """Return whether `root` is a complete drawn set or a folder in one, as reports must say."""
     root = Path(root).resolve()
-    return any((folder / _DONE).is_file() for folder in (root, *list(root.parents)[:2]))
+    return any((folder / DONE).is_file() for folder in (root, *list(root.parents)[:2]))
 
 
 def draw_contact_sheet(path, per_class=6, seed=0):
@@ -173,12 +173,12 @@ def _is_complete(root, settings):
     if not root.is_dir():
         raise LabError(f"{root} is a file. Expected a folder for the drawn set; choose another "
                        "name.")
-    for name in (_DONE, _BEGUN):
+    for name in (DONE, _BEGUN):
         if (root / name).is_file():
             found = read_json(root / name)
             known = {key: found.get(key) for key in settings} if isinstance(found, dict) else {}
             if known == settings:
-                return name == _DONE
+                return name == DONE
             changed = ", ".join(f"{key} {known.get(key)} instead of {value}" for key, value
                                 in settings.items() if known.get(key) != value)
             raise LabError(f"{root} holds a drawn set with other settings: {changed}. Nothing was "
@@ -186,7 +186,7 @@ def _is_complete(root, settings):
     # A first call killed while writing its very first file leaves only a temporary one.
     if any(not entry.name.startswith(".tmp-") for entry in root.iterdir()):
         raise LabError(f"{root} is not empty and was not written by this command (it has no "
-                       f"{_DONE}). Expected a new or empty folder for the drawn set; choose "
+                       f"{DONE}). Expected a new or empty folder for the drawn set; choose "
                        "another one. Nothing was changed.")
     return False
 
