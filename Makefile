@@ -20,7 +20,7 @@ demo: env
 	@$(PY) -m src_mindspore.demo
 
 notebook: env
-	@$(PY) -m jupyterlab lab
+	@$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/lab
 
 lab: env
 	@$(PY) -m lab.build --execute

@@ -3,9 +3,10 @@ import nbformat
 import pytest
 
 from lab import check as checking
-from lab.build import student_edition
+from lab.build import path_of, student_edition
 from lab.examine import BROKEN, EMPTY, MISSING, SOLVED, UNCHECKED, WRONG, changed_line, is_empty
 from lab.source import read_source
+from lab.start import DRAWN_VARIABLE, STATIC_VARIABLE
 from src_mindspore.errors import LabError
 
 SOURCE = '''# %% [markdown] lang="zh"
@@ -240,3 +241,22 @@ def test_mistakes_on_the_command_line_exit_with_2(ask_script, tmp_path):
     code, _, err = ask_script(checking.main, [tmp_path / "none.ipynb"])
     assert code == 2
     assert "cannot be read" in err
+
+
+@pytest.mark.slow
+def test_a_real_notebook_is_checked_from_top_to_bottom(weights_path, monkeypatch, tmp_path):
+    monkeypatch.setenv(DRAWN_VARIABLE, "1")
+    monkeypatch.setenv(STATIC_VARIABLE, "1")
+    notebook = nbformat.read(path_of("01_first_model", "zh", "student"), as_version=4)
+    answers = {"trained-share": "share = 0.9",
+               "cost": "def cost(epochs, passes):\n    return passes, epochs, 3 * epochs"}
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.metadata.get("id"), cell.source)
+    path = tmp_path / "homework.ipynb"
+    nbformat.write(notebook, path)
+    verdicts, text = checking.check(path, progress=False)
+    assert states({v.exercise: v for v in verdicts}) == {
+        "trained-share": WRONG, "lazy-baseline": EMPTY, "photos-needed": EMPTY,
+        "choose-epoch": EMPTY, "cost": SOLVED}
+    assert "提示：超过一半？" in text
+    assert "共 10 分，得 2 分" in text
