@@ -20,7 +20,7 @@ from lab.build import (
     solution_edition,
     student_edition,
 )
-from lab.source import code_alone, read_source, solution_lines, source_names
+from lab.source import MARKERS, code_alone, read_source, solution_lines, source_names
 from lab.start import DRAWN_VARIABLE, LANGUAGES
 
 ROOT = LAB.parent
@@ -71,7 +71,7 @@ def test_student_editions_have_no_solution_no_tests_and_no_outputs(source, langu
         hidden = [line.strip() for line in tests.text.splitlines() if "assert " in line]
         assert hidden
         assert not lines & {*solution, *hidden}
-    assert "###" not in text
+    assert not [marker for marker in MARKERS if marker in text]
     assert not outputs_of(notebook)
     assert all(cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
 
