@@ -135,7 +135,7 @@ print(report.summary())
 
 # %%
 import mindspore as ms
-from src_mindspore.data.decode import load_rgb
+from src_mindspore.data.decode import decode, load_rgb
 from src_mindspore.data.preprocess import preprocess, resize_and_crop
 from src_mindspore.features.of_config import prepare_backbone
 
@@ -164,14 +164,14 @@ for axis in axes:
 # %% [markdown] lang="zh"
 # 从左到右：照片；1280 个通道里反应最强的三个；全部 1280 个特征（排成 32×40 只是为了好看）。
 #
-# 每个通道都是一张 8×8 的小图，越亮表示“我要找的东西就在这里”。对 64 个位置取平均，一个通道就剩下一个数：**在哪里**被丢掉了，**有什么**留了下来。所以瓶子挪了位置，特征几乎不变，这正是分类需要的。
+# 每个通道都是一张 8×8 的小图，越亮表示“我要找的东西就在这里”。对 64 个位置取平均，一个通道就剩下一个数：**在哪里**被丢掉了，**有什么**留了下来。所以物体挪了位置，特征几乎不变，这正是分类需要的。
 #
 # 冻结还带来一个更实在的好处：骨干网络不变，同一张照片的特征就永远不变，**算一次，存下来，以后每一轮训练都直接读**。在 CPU 上，这就是几秒钟和几小时的差别。
 
 # %% [markdown] lang="en"
 # From left to right: the photo; the three of the 1280 channels that answer loudest; all 1280 features (as 32×40 only because it looks tidier).
 #
-# A channel is a small map of 8×8 places, bright where it found what it looks for. The mean over the 64 places leaves one number a channel: *where* is dropped, *what* stays. A bottle that moves keeps nearly the same features, which is just what a classifier needs.
+# A channel is a small map of 8×8 places, bright where it found what it looks for. The mean over the 64 places leaves one number a channel: *where* is dropped, *what* stays. A thing that moves keeps nearly the same features, which is just what a classifier needs.
 #
 # Freezing has a second, very practical effect. If the backbone never changes, the features of a photo never change either: **compute them once, store them, read them in every epoch**. On a CPU that is the difference between seconds and hours.
 
@@ -379,12 +379,15 @@ else:
     show_answer(np.rot90(load_rgb(photos.root / photos.splits["val"][0].path)))
 
 # %%
-from src_mindspore.data.decode import decode
+from src_mindspore.errors import LabError
 
 def uploaded(change):
     with output:
         output.clear_output()
-        show_answer(decode(bytes(change["new"][0]["content"])))
+        try:
+            show_answer(decode(bytes(change["new"][0]["content"])))
+        except LabError as error:
+            print(error)
 
 if lab.has_widgets:
     from IPython.display import display
