@@ -11,9 +11,7 @@ A comment line `# zh: ...` or `# en: ...` in code belongs to that edition alone.
 """
 import ast
 import dataclasses
-import io
 import re
-import tokenize
 from pathlib import Path
 
 import jupytext
@@ -274,9 +272,3 @@ def code_alone(text):
         SyntaxError: it is not Python (magics such as %timeit are not, either).
     """
     return ast.unparse(ast.parse(text))
-
-
-def comments_of(text):
-    """Return the comments of Python code, each with its `#`."""
-    return [token.string for token in tokenize.generate_tokens(io.StringIO(text).readline)
-            if token.type == tokenize.COMMENT]
