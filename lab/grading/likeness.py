@@ -6,9 +6,12 @@ weights on every machine of a kind.
 import base64
 import hashlib
 import itertools
+from pathlib import Path
 
 import numpy as np
 
+from config import KEYS
+from lab.grading.protection import LIBRARY
 from lab.grading.submissions import files_of
 from src_mindspore.files import sha256_of
 
@@ -95,7 +98,7 @@ def _fields(data):
             place += size
         else:
             return None
-    return large if place == len(data) and large else None
+    return large if place == len(data) else None
 
 
 def _varint(data, place):
@@ -144,6 +147,13 @@ def weight_distance(one, other):
     return float(largest)
 
 
+def files_given_out():
+    """Return the SHA-256 of every file that students have from the lab: library and weights."""
+    weights = Path(KEYS["pretrained_ckpt"].default)
+    return {sha256_of(path) for path in (*LIBRARY.rglob("*"), weights)
+            if path.is_file() and "__pycache__" not in path.parts}
+
+
 def compare(records, scores, given_out=()):
     """List pairs of hand-ins that are alike.
 
@@ -153,8 +163,8 @@ def compare(records, scores, given_out=()):
         given_out: set of SHA-256 of files that everybody was given.
 
     Returns:
-        list of dicts {one, other: names, what: 'files' | 'weights' | 'mistakes', detail: dict} in
-        order of the names; of each pair the strongest likeness of weights, and that of mistakes.
+        list of dicts {one, other: names, what, detail: dict} in the order of `records`; what is
+        'all', 'files' or 'weights', the strongest that holds, and 'mistakes' on top of it.
     """
     found = []
     for (a, score_a), (b, score_b) in itertools.combinations(zip(records, scores, strict=True), 2):
@@ -162,13 +172,15 @@ def compare(records, scores, given_out=()):
         equal = _equal_files(a, b, given_out)
         weights = [name for name in equal if name.lower().endswith(WEIGHTS)]
         distance = weight_distance(a["fingerprint"], b["fingerprint"])
-        if weights or equal:
+        if a["sha256"] == b["sha256"]:
+            found.append({**pair, "what": "all", "detail": {}})
+        elif equal:
             found.append({**pair, "what": "files", "detail": {
-                "files": weights or equal, "weights": bool(weights)}})
+                "files": weights or equal}})
         elif distance is not None and distance < NEAR:
             found.append({**pair, "what": "weights", "detail": {"distance": distance}})
         shared = shared_mistakes(score_a, score_b)
-        if shared:
+        if shared and a["sha256"] != b["sha256"]:
             found.append({**pair, "what": "mistakes", "detail": shared})
     return found
 

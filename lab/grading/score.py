@@ -39,11 +39,6 @@ class Score:
         return self.correct / self.n
 
 
-def names_of(answers):
-    """Return what was answered: list of N str, or None where it was not text."""
-    return [answer.get("name") if answer else None for answer in answers]
-
-
 def score_of(record, photos):
     """Score a record.
 
@@ -57,7 +52,8 @@ def score_of(record, photos):
     Returns:
         Score.
     """
-    names, english = names_of(record["answers"]), photos.classes.english
+    names = [answer.get("name") if answer else None for answer in record["answers"]]
+    english = photos.classes.english
     right = np.array([name == english[label]
                       for name, label in zip(names, photos.labels, strict=True)], bool)
     n, correct = len(right), int(right.sum())

@@ -17,12 +17,15 @@ from lab.grading.inside.wire import Decoder, WireError, pack
 from lab.grading.limits import MEGABYTE
 from lab.grading.protection import FIRST_USER, INSIDE, LIBRARY, readable_paths
 from lab.grading.watchdog import Ended, Watchdog, tasks_of_this_user
+from src_mindspore.evaluation.tables import printable
 from src_mindspore.runtime import set_environment
 
 TICK = 0.05  # seconds; how late a limit is noticed
 KEPT_OUTPUT = 20_000  # bytes at each end
 START_SECONDS = 60  # until the worker, still our own code, says hello
 CHUNK = 1 << 16
+PROBLEMS = ("exception", "type")
+MOST_CHARACTERS = 200
 
 
 class LaunchFailed(Exception):
@@ -66,8 +69,8 @@ class Session:
                 raise LaunchFailed("the worker did not say hello")
             message = self._wait(self.limits.import_seconds, "import_time")
             if not message.get("ready"):
-                raise Ended("import", kind=str(message.get("kind", "")),
-                            reason=str(message.get("failed", "")))
+                raise Ended("import", kind=_line(message.get("kind")),
+                            reason=_line(message.get("failed")))
             self.import_seconds = time.monotonic() - started
         except BaseException as error:
             self.__exit__()
@@ -119,11 +122,13 @@ class Session:
         head = pack({"photo": number, "shape": list(image.shape)})
         message = self._wait(seconds, "image_time", [memoryview(head), memoryview(image).cast("B")])
         took = time.monotonic() - self._sent
-        keys = ("problem", "reason") if "problem" in message else ("name",)
-        answer = {key: message.get(key) for key in keys}
-        if message.get("photo") != number or not all(isinstance(v, str) for v in answer.values()):
+        if message.get("photo") != number:
             raise Ended("protocol")
-        return answer, took
+        if message.get("problem") in PROBLEMS:
+            return {"problem": message["problem"], "reason": _line(message.get("reason"))}, took
+        if not isinstance(message.get("name"), str):
+            raise Ended("protocol")
+        return {"name": message["name"][:MOST_CHARACTERS]}, took
 
     def _start(self):
         requests, self._requests = os.pipe()
@@ -265,3 +270,8 @@ def _environment():
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **one}
     set_environment(environment)
     return environment
+
+
+def _line(text):
+    """Return what a hand-in says about itself as one printable line."""
+    return " ".join(printable(text).split())[:MOST_CHARACTERS + 100]

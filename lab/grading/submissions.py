@@ -70,11 +70,11 @@ def find_submissions(folder):
     try:
         entries = sorted(e for e in folder.iterdir() if not e.name.startswith("."))
     except OSError as error:
-        raise LabError(f"The folder of hand-ins {folder} cannot be read: {error.strerror}. Expected "
-                       "a folder with one folder or one zip a student.") from error
+        raise LabError(f"The folder of hand-ins {folder} cannot be read: {error.strerror}. "
+                       "Expected a folder with one folder or one zip a student.") from error
     if (folder / "main.py").is_file():
-        raise LabError(f"{folder} is itself a hand-in: it holds main.py. Name the folder around it, "
-                       "or try a single one with --check.")
+        raise LabError(f"{folder} is itself a hand-in: it holds main.py. Name the folder "
+                       "around it, or try a single one with --check.")
     found = [e for e in entries if e.name not in LITTER
              and (e.is_dir() or e.suffix.lower() == ".zip")]
     if not found:
