@@ -11,6 +11,7 @@ from lab.grading.protection import find_protection
 from lab.grading.record import record_of
 from lab.grading.submissions import Submission
 
+
 @pytest.fixture(scope="session")
 def hidden(tmp_path_factory):
     """Folder of 26 classes of 5 tiny pictures, and a label.txt in GBK of an order of its own."""

@@ -9,6 +9,8 @@ FOLDERS = [folder for folder, _, _ in COURSE_CLASSES]
 ENGLISH = dict((folder, name) for folder, name, _ in COURSE_CLASSES)
 CHINESE = dict((folder, name) for folder, _, name in COURSE_CLASSES)
 
+NAMES = tuple(ENGLISH.values())
+
 # Names a photo by the class colour that is nearest to the mean colour of its middle.
 NEAREST_COLOUR = """
 import numpy as np
@@ -32,7 +34,7 @@ def shuffled_folders():
     return list(np.random.default_rng(5).permutation(FOLDERS))
 
 
-def honest(names=tuple(ENGLISH.values()), change=""):
+def honest(names=NAMES, change=""):
     """Return a main.py that names every photo rightly, but for other `names` or a `change`."""
     return NEAREST_COLOUR.format(colours=class_colours().tolist(),
                                  names=[str(name) for name in names], change=change)
