@@ -1,5 +1,6 @@
 """Hidden photos and the ways to ask a hand-in about them."""
 import dataclasses
+import functools
 
 import cv2
 import numpy as np
@@ -59,9 +60,21 @@ def protection(request, best_protection):
 
 
 @pytest.fixture
-def ask(photos, protection, write_hand_in):
-    """Function (code, **limits) -> record of a hand-in with that main.py."""
-    def ask(code, **limits):
+def ask_with(photos, write_hand_in):
+    """Function (protection, code, **limits) -> record of a hand-in with that main.py."""
+    def ask(protection, code, **limits):
         return record_of(write_hand_in(code), photos, protection,
                          dataclasses.replace(SMALL, **limits))
     return ask
+
+
+@pytest.fixture
+def ask(ask_with, protection):
+    """Function (code, **limits) -> record; each test runs with either protection."""
+    return functools.partial(ask_with, protection)
+
+
+@pytest.fixture
+def ask_once(ask_with, best_protection):
+    """The same for what does not depend on the protection."""
+    return functools.partial(ask_with, best_protection)

@@ -7,8 +7,9 @@ import threading
 
 import psutil
 import pytest
-from hand_ins import FOLDERS, honest
+from hand_ins import FOLDERS, SMALL, honest
 
+from lab.grading.record import record_of
 from lab.grading.score import score_of
 
 
@@ -53,8 +54,8 @@ def answered(record):
     ("class Odd(Exception):\n    def __str__(self): raise self\nraise Odd", "Odd:"),
     ("def deep(): deep()\ndeep()", "RecursionError"),
 ])
-def test_failure_of_the_import_is_told_in_one_line(ask, code, expected):
-    record = ask(code)
+def test_failure_of_the_import_is_told_in_one_line(ask_once, code, expected):
+    record = ask_once(code)
     assert ended(record) == "import"
     assert record["ended"]["detail"]["reason"].startswith(expected)
     assert "\n" not in record["ended"]["detail"]["reason"]
@@ -252,10 +253,10 @@ def predict(image): return str(done)
     ("return 'hats'", None), ("return 'x' * 5_000_000", None),
     ("raise BaseException('no')", "exception"), ("raise KeyboardInterrupt", "exception"),
 ])
-def test_bad_answers_cost_their_photo_alone(ask, photos, body, problem):
+def test_bad_answers_cost_their_photo_alone(ask_once, photos, body, problem):
     """Every second call misbehaves; the others count."""
-    record = ask(honest() + "count = 0\ngood = predict\ndef predict(image):\n    global count\n"
-                            f"    count += 1\n    if count % 2: return good(image)\n    {body}")
+    record = ask_once(honest() + "count, good = 0, predict\ndef predict(image):\n"
+                      f"    global count\n    count += 1\n    if count % 2: return good(image)\n    {body}")
     score = score_of(record, photos)
     assert record["ended"] is None
     assert (score.correct, record["asked"]) == (65, 130)
@@ -264,8 +265,8 @@ def test_bad_answers_cost_their_photo_alone(ask, photos, body, problem):
     assert all(len(name) <= 200 for name in score.names if name)
 
 
-def test_noise_on_the_output_does_not_disturb(ask, photos):
-    record = ask("import os, sys\nprint('hello')\n" + honest() + "good = predict\n"
+def test_noise_on_the_output_does_not_disturb(ask_once, photos):
+    record = ask_once("import os, sys\nprint('hello')\n" + honest() + "good = predict\n"
                  "def predict(image):\n    print('\\x00\\xff' * 99)\n    os.system('echo shell')\n"
                  "    sys.stdout.buffer.write(b'\\x00\\x00\\x00\\x02{}')\n    return good(image)")
     assert score_of(record, photos).correct == 130
@@ -273,17 +274,14 @@ def test_noise_on_the_output_does_not_disturb(ask, photos):
     assert "shell" in record["output"]
 
 
-def test_photos_may_be_changed_in_place(ask, photos):
-    record = ask(honest() + "good = predict\ndef predict(image):\n    name = good(image)\n"
+def test_photos_may_be_changed_in_place(ask_once, photos):
+    record = ask_once(honest() + "good = predict\ndef predict(image):\n    name = good(image)\n"
                             "    image[:] = 0\n    return name")
     assert score_of(record, photos).correct == 130
 
 
 def test_relative_files_and_own_modules_load(write_hand_in, photos, protection):
     """As the course's platform does it: the working folder is that of main.py."""
-    from hand_ins import SMALL
-
-    from lab.grading.record import record_of
     submission = write_hand_in(
         "import os, tempfile, names\nfrom src_mindspore.data.preprocess import preprocess\n"
         "open('cache.txt', 'w').write('x')\nopen(os.path.expanduser('~/x'), 'w')\n"

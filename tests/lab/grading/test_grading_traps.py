@@ -14,7 +14,7 @@ from lab.grading.traps import find_traps
 
 @pytest.fixture
 def asked(photos, best_protection, write_hand_in):
-    """Function (code, photos) -> record, with every layer of this machine."""
+    """Function (code, photos) -> record."""
     def ask(code, on=photos):
         return record_of(write_hand_in(code), on, best_protection, SMALL)
     return ask
