@@ -156,7 +156,7 @@ def files_given_out():
 
 
 def compare(records, scores, given_out=()):
-    """List pairs of hand-ins that are alike.
+    """List hand-ins that are alike.
 
     Args:
         records: list of records.
@@ -164,26 +164,34 @@ def compare(records, scores, given_out=()):
         given_out: set of SHA-256 of files that everybody was given.
 
     Returns:
-        list of dicts {one, other: names, what, detail: dict} in the order of `records`; what is
-        'all', 'files' or 'weights', the strongest that holds, and 'mistakes' on top of it.
+        list of dicts {names, what, detail}: groups of equal hand-ins ('all'), then pairs, in which
+        a group stands with its first name: 'files' or 'weights', the stronger one that holds, and
+        'mistakes' on top of it.
     """
-    found = []
-    for (a, score_a), (b, score_b) in itertools.combinations(zip(records, scores, strict=True), 2):
-        pair = {"one": a["submission"], "other": b["submission"]}
-        equal = _equal_files(a, b, given_out)
-        weights = [name for name in equal if name.lower().endswith(WEIGHTS)]
-        distance = weight_distance(a["fingerprint"], b["fingerprint"])
-        if a["sha256"] == b["sha256"]:
-            found.append({**pair, "what": "all", "detail": {}})
-        elif equal:
-            found.append({**pair, "what": "files", "detail": {
-                "files": weights or equal}})
-        elif distance is not None and distance < NEAR:
-            found.append({**pair, "what": "weights", "detail": {"distance": distance}})
-        shared = shared_mistakes(score_a, score_b)
-        if shared and a["sha256"] != b["sha256"]:
-            found.append({**pair, "what": "mistakes", "detail": shared})
+    groups = {}
+    for record, score in zip(records, scores, strict=True):
+        groups.setdefault(record["sha256"], []).append((record, score))
+    found = [{"names": [record["submission"] for record, _ in group], "what": "all", "detail": {}}
+             for group in groups.values() if len(group) > 1]
+    first = [group[0] for group in groups.values()]
+    for (a, score_a), (b, score_b) in itertools.combinations(first, 2):
+        for what, detail in _likeness(a, b, given_out, shared_mistakes(score_a, score_b)):
+            found.append({"names": [a["submission"], b["submission"]], "what": what,
+                          "detail": detail})
     return found
+
+
+def _likeness(a, b, given_out, shared):
+    equal = _equal_files(a, b, given_out)
+    distance = weight_distance(a["fingerprint"], b["fingerprint"])
+    if equal:
+        # Equal weights say more than equal code around them.
+        yield "files", {"files": [name for name in equal if name.lower().endswith(WEIGHTS)]
+                        or equal}
+    elif distance is not None and distance < NEAR:
+        yield "weights", {"distance": distance}
+    if shared:
+        yield "mistakes", shared
 
 
 def _equal_files(a, b, given_out):

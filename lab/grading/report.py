@@ -121,8 +121,8 @@ def _csv_rows(rows, photos, alike, language):
     yield (*COLUMNS, *folders)
     for row in rows:
         score, latency = row.score, row.score.latency or ("", "")
-        others = sorted({pair["other"] if pair["one"] == row.name else pair["one"]
-                         for pair in alike if row.name in (pair["one"], pair["other"])})
+        others = sorted({name for group in alike if row.name in group["names"]
+                         for name in group["names"]} - {row.name})
         yield (row.rank.place, row.rank.best, row.rank.worst, _cell(row.name), score.correct,
                score.n, f"{score.share:.6f}", *(f"{bound:.6f}" for bound in score.interval),
                row.record["asked"], _cell(row.reason),

@@ -23,7 +23,8 @@ from src_mindspore.runtime import set_environment
 TICK = 0.05  # seconds; how late a limit is noticed
 KEPT_OUTPUT = 20_000  # bytes at each end
 START_SECONDS = 60  # until the worker, still our own code, says hello
-CHUNK = 1 << 16
+CHUNK, MOST_AT_ONCE = 1 << 16, 1 << 20
+PAGE = 4096
 PROBLEMS = ("exception", "type")
 MOST_CHARACTERS = 200
 
@@ -135,7 +136,7 @@ class Session:
         self._answers, answers = os.pipe()
         self._status_pipe, status = os.pipe()
         self._handles = [self._requests, self._answers, self._status_pipe]
-        copied = sum(f.stat().st_size for f in self.folder.rglob("*") if f.is_file())
+        copied = sum(map(_bytes_on_disk, (self.folder, LIBRARY)))
         written = copied + self.limits.scratch_mb * MEGABYTE
         cores = sorted(os.sched_getaffinity(0))
         # The kernel counts all tasks of a user, but those of a user namespace apart.
@@ -193,7 +194,7 @@ class Session:
                     if key.fd == self._requests:
                         self._send(outgoing)
                     else:
-                        self._drain(key.fd, key.data, most=1 << 20)
+                        self._drain(key.fd, key.data, most=MOST_AT_ONCE)
         finally:
             if self._requests in self._selector.get_map():
                 self._selector.unregister(self._requests)
@@ -233,16 +234,12 @@ class Session:
             got += len(data)
 
     def _take_answers(self, data):
-        try:
-            self._messages.extend(self._decoder.feed(data))
-        except WireError:
-            raise Ended("protocol") from None
+        self._messages.extend(_decode(self._decoder, data))
 
     def _take_status(self, data):
-        if data:
-            for message in self._status_decoder.feed(data):
-                self._status = message
-        elif self._status is None:
+        for message in _decode(self._status_decoder, data):
+            self._status = message
+        if not data and self._status is None:
             self._status = {"gone": True}
 
     def _take_output(self, data):
@@ -253,7 +250,7 @@ class Session:
 
     def _raise_end(self):
         # What it answered before it ended counts.
-        self._drain(self._answers, self._take_answers)
+        self._drain(self._answers, self._take_answers, most=MOST_AT_ONCE)
         if self._messages:
             return
         if "failed" in self._status:
@@ -264,12 +261,24 @@ class Session:
         raise Ended("crashed", signal=code - 128) if code > 128 else Ended("exited", status=code)
 
 
+def _bytes_on_disk(folder):
+    """Return what a copy of a folder takes: every file and folder fills whole pages."""
+    return sum(PAGE + -(-path.lstat().st_size // PAGE) * PAGE for path in folder.rglob("*"))
+
+
 def _environment():
     """Return the variables a hand-in sees: few, and the same for all."""
     one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **one}
     set_environment(environment)
     return environment
+
+
+def _decode(decoder, data):
+    try:
+        return decoder.feed(data)
+    except WireError:
+        raise Ended("protocol") from None
 
 
 def _line(text):

@@ -153,6 +153,8 @@ def _check_tree(folder):
         place, depth = to_do.pop()
         if depth > MOST_DEPTH:
             raise Refused("deep", limit=MOST_DEPTH)
+        if not os.access(place, os.R_OK | os.X_OK):
+            raise Refused("unreadable", name=os.path.relpath(place, folder))
         for entry in os.scandir(place):
             mode = entry.stat(follow_symlinks=False).st_mode
             name = os.path.relpath(entry.path, folder)
@@ -162,6 +164,8 @@ def _check_tree(folder):
                 to_do.append((entry.path, depth + 1))
             elif not stat.S_ISREG(mode):
                 raise Refused("special", name=name)
+            elif not os.access(entry.path, os.R_OK):
+                raise Refused("unreadable", name=name)
             files += 1
             size += entry.stat(follow_symlinks=False).st_size
             if files > MOST_FILES:

@@ -7,6 +7,7 @@ ENDED = {
         "no_main": "there is no main.py in it (expected at the top, or in its only folder)",
         "link": "it holds a link ({name}); only plain files and folders are taken",
         "special": "it holds something that is no file or folder ({name})",
+        "unreadable": "a file or folder of it may not be read ({name})",
         "deep": "its folders are nested more than {limit} deep",
         "files": "it holds more than {limit} files",
         "large": "it is larger than {limit_mb} MB",
@@ -34,6 +35,7 @@ ENDED = {
         "no_main": "没有找到 main.py（应放在最上层，或放在唯一的文件夹里）",
         "link": "含有链接（{name}）；只接受普通文件和文件夹",
         "special": "含有既不是文件也不是文件夹的内容（{name}）",
+        "unreadable": "有文件或文件夹没有读取权限（{name}）",
         "deep": "文件夹嵌套超过 {limit} 层",
         "files": "文件数超过 {limit} 个",
         "large": "大小超过 {limit_mb} MB",
@@ -241,10 +243,10 @@ def protection_rows(protection, language):
             for key, how in protection.rows()]
 
 
-def likeness_text(pair, language):
-    """Return in one line how two hand-ins are alike."""
-    detail = dict(pair["detail"])
-    if pair["what"] == "files":
+def likeness_text(group, language):
+    """Return in one line how hand-ins are alike."""
+    detail = dict(group["detail"])
+    if group["what"] == "files":
         shown = detail["files"][:3]
         detail["files"] = ", ".join(shown) + (", ..." if len(detail["files"]) > 3 else "")
-    return LIKENESS[language][pair["what"]].format(**detail)
+    return LIKENESS[language][group["what"]].format(**detail)

@@ -256,7 +256,8 @@ def predict(image): return str(done)
 def test_bad_answers_cost_their_photo_alone(ask_once, photos, body, problem):
     """Every second call misbehaves; the others count."""
     record = ask_once(honest() + "count, good = 0, predict\ndef predict(image):\n"
-                      f"    global count\n    count += 1\n    if count % 2: return good(image)\n    {body}")
+                      "    global count\n    count += 1\n    if count % 2: return good(image)\n"
+                      f"    {body}")
     score = score_of(record, photos)
     assert record["ended"] is None
     assert (score.correct, record["asked"]) == (65, 130)

@@ -11,7 +11,7 @@ from src_mindspore.evaluation.metrics import wilson_interval
 
 
 def record_with(answers, **more):
-    return {"submission": "s", "sha256": str(more), "answers": answers, "ended": None,
+    return {"submission": "s", "sha256": "", "answers": answers, "ended": None,
             "asked": len(answers), "latency_ms": [], "replays": {},
             "fingerprint": {"files": {}, "tensors": []}, **more}
 
@@ -121,15 +121,25 @@ def test_near_weights_and_other_weights(checkpoints):
 
 def test_likeness_is_listed_by_pair(checkpoints, photos, rightly):
     root, _ = checkpoints
-    records = [record_with(rightly(130), submission=name, fingerprint=fingerprint(root / name))
+    records = [record_with(rightly(130), submission=name, sha256=name,
+                           fingerprint=fingerprint(root / name))
                for name in ("one", "copy", "noisy", "other")]
     scores = [score_of(record, photos) for record in records]
-    found = {(p["one"], p["other"]): p["what"] for p in likeness.compare(records, scores)}
+    found = {tuple(p["names"]): p["what"] for p in likeness.compare(records, scores)}
     assert found == {("one", "copy"): "files", ("one", "noisy"): "weights",
                      ("copy", "noisy"): "weights"}
     given_out = {f["sha256"] for f in records[0]["fingerprint"]["files"].values()}
-    pairs = likeness.compare(records, scores, given_out)
-    assert ("one", "copy") not in {(p["one"], p["other"]) for p in pairs if p["what"] == "files"}
+    assert "files" not in {p["what"] for p in likeness.compare(records, scores, given_out)}
+
+
+def test_equal_hand_ins_are_one_group(photos, rightly):
+    records = [record_with(rightly(100), submission=name, sha256=name[0])
+               for name in ("a1", "b", "a2", "a3")]
+    scores = [score_of(record, photos) for record in records]
+    found = likeness.compare(records, scores)
+    assert found[0] == {"names": ["a1", "a2", "a3"], "what": "all", "detail": {}}
+    assert found[1:] == [{"names": ["a1", "b"], "what": "mistakes",
+                          "detail": {"same": 15, "either": 15}}]
 
 
 def test_shared_mistakes(photos, rightly):
