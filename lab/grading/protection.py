@@ -38,7 +38,7 @@ class Protection:
     @property
     def gaps(self):
         """Tuple of the keys of `rows` that a grading should not do without and that are missing."""
-        needed = ("hidden", "writes", "processes", "signals")
+        needed = ("hidden", "writes", "network", "processes", "signals")
         return tuple(key for key, how in self.rows() if key in needed and not how)
 
     def rows(self):
