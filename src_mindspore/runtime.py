@@ -9,7 +9,9 @@ first use, so importing `src_mindspore` sets it, before or after
 import contextlib
 import os
 import platform
+import signal
 import sys
+import threading
 from importlib import metadata
 from pathlib import Path
 
@@ -103,7 +105,21 @@ def start(seed=0):
         ms.set_device("CPU")
     ms.set_context(mode=ms.GRAPH_MODE)
     ms.set_seed(seed)
+    _keep_ctrl_c()
     return ms
+
+
+def _keep_ctrl_c():
+    """Let Ctrl-C be a KeyboardInterrupt, although MindSpore takes the signal away.
+
+    With every graph that runs MindSpore 2.10 installs a handler for SIGINT that sends the process
+    SIGTERM, which would end it on the spot: nothing chosen, exported or explained. So SIGTERM asks
+    as Ctrl-C does, whoever sends it.
+    """
+    # Only the main thread may set a handler, and one of the user's own stays.
+    if threading.current_thread() is threading.main_thread() \
+            and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def describe():
