@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import nbformat
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from PIL import Image
 
 from lab.kernel import KernelClient
@@ -126,8 +127,6 @@ def execute(notebook, folder, timeout):
     Raises:
         LabError: a cell fails or takes too long; says which.
     """
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError
-
     try:
         KernelClient(notebook, folder, timeout).execute()
     except (CellExecutionError, CellTimeoutError) as error:

@@ -1,5 +1,4 @@
 """What a grading leaves behind: grades.csv, a page for the teacher, a file for each student."""
-import base64
 import dataclasses
 import tempfile
 import time
@@ -13,7 +12,7 @@ from lab.grading.score import Rank, Score, ranks_of, score_of
 from lab.grading.traps import Change, find_traps
 from src_mindspore.data.drawn import is_drawn
 from src_mindspore.evaluation.report import TEMPLATES as LIBRARY_TEMPLATES
-from src_mindspore.evaluation.report import escape_markdown
+from src_mindspore.evaluation.report import data_url, escape_markdown
 from src_mindspore.evaluation.tables import format_percent, printable, write_csv
 from src_mindspore.files import write_text
 
@@ -91,7 +90,7 @@ def write_grades(out, rows, photos, protection, limits, language):
         pictures = {"scores": charts.plot_scores, "classes": charts.plot_classes}
         for name, plot in pictures.items():
             plot(rows, Path(folder) / f"{name}.png", language)
-        embedded = {name: _data_url(Path(folder) / f"{name}.png") for name in pictures}
+        embedded = {name: data_url(Path(folder) / f"{name}.png") for name in pictures}
     write_text(out / "grades.html", _environment(None).get_template(
         f"grades.{language}.html.j2").render(
             rows=rows, photos=photos, alike=alike, limits=dataclasses.asdict(limits),
@@ -160,7 +159,3 @@ def _environment(finalize):
 def _change(change, language):
     # Our own words: nothing of a hand-in is in them, and brackets would be escaped.
     return Markup(texts.change_text(change, language))
-
-
-def _data_url(path):
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jinja2
 
+from config import KEYS
 from src_mindspore.configuration import Parser, read_yaml
 from src_mindspore.errors import LabError, run_as_script
 from src_mindspore.evaluation.tables import format_percent, printable
@@ -47,7 +48,8 @@ def model_card(run, language="en", purpose="", limits=""):
     name = "chinese" if language == "zh" else "english"
     return environment.get_template(f"model_card.{language}.md.j2").render(
         contract=contract, metrics=metrics, result=read_json(run / "result.json"),
-        environment=read_json(run / "environment.json"), config=_config(run),
+        environment=read_json(run / "environment.json"),
+        config=read_yaml(KEYS, run / "config.yaml"),
         names=[row[name] for row in metrics["per_class"]],
         name_of={row["folder"]: row[name] for row in metrics["per_class"]},
         weakest=_weakest(metrics["per_class"], name),
@@ -59,12 +61,6 @@ def _plain(value):
     """Keep names from breaking a table: no line ends, no bars."""
     return printable(value).replace("|", "\\|") if isinstance(value, str) and "\n" not in value \
         else value
-
-
-def _config(run):
-    from config import KEYS
-
-    return read_yaml(KEYS, run / "config.yaml")
 
 
 def _weakest(rows, name):

@@ -1,8 +1,8 @@
 """A sheet with some photos of every class: the first thing to look at, before any number."""
-import cv2
 import numpy as np
 
 from src_mindspore.data.decode import load_rgb
+from src_mindspore.data.preprocess import PreprocessSpec, resize_and_crop
 from src_mindspore.evaluation.plots import NAME_WIDTH, saved_figure
 from src_mindspore.evaluation.tables import shorten
 
@@ -52,13 +52,9 @@ def _strip(records, root, per_class):
     canvas = np.full((SIDE, per_class * SIDE, 3), 255, np.uint8)
     chosen = np.unique(np.linspace(0, len(records) - 1, per_class).astype(int)) if records else ()
     inner = SIDE - GAP
+    square = PreprocessSpec(inner, inner, inner, "area")
     for place, number in enumerate(chosen):
-        image = load_rgb(root / records[number].path)
-        height, width = image.shape[:2]
-        short = min(height, width)
-        top, left = (height - short) // 2, (width - short) // 2
-        image = cv2.resize(image[top:top + short, left:left + short], (inner, inner),
-                           interpolation=cv2.INTER_AREA)
+        image = resize_and_crop(load_rgb(root / records[number].path), square)
         start = place * SIDE + GAP // 2
         canvas[GAP // 2:GAP // 2 + inner, start:start + inner] = image
     return canvas

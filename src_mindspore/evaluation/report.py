@@ -57,7 +57,7 @@ def write_report(run_dir, content):
         "drawn": DRAWN,
         "interval": explain_interval(content["result"]) if content.get("result") else None,
         "pictures": pictures,
-        "embedded": {name: _data_url(run_dir / path) for name, path in pictures.items()},
+        "embedded": {name: data_url(run_dir / path) for name, path in pictures.items()},
         "captions": PICTURES,
         "names": {row["folder"]: both_names(row)
                   for row in (content.get("result") or {}).get("per_class", ())},
@@ -116,7 +116,8 @@ def _tidy(text):
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _data_url(path):
+def data_url(path):
+    """Return a PNG file (Path) as the text that an HTML page embeds it with."""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
