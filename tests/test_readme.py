@@ -66,5 +66,7 @@ def test_both_languages_have_the_same_sections_and_pictures():
 
 def test_every_notebook_is_introduced_in_both_languages():
     rows = re.findall(r"^\| (\d\d) \|", (ROOT / "lab" / "README.md").read_text(), re.MULTILINE)
-    for source in (ROOT / "lab" / "src").glob("[0-9][0-9]_*.py"):
+    sources = sorted((ROOT / "lab" / "src").glob("[0-9][0-9]_*.py"))
+    for source in sources:
         assert rows.count(source.name[:2]) == 2, source.name
+    assert len(rows) == 2 * len(sources), "a notebook is announced that is not there"

@@ -253,7 +253,7 @@ for row in trainer.run():
 # - **上：损失。** 蓝线（训练集）一路降到接近零，橙线（验证集）降到某处就停住。两条线之间的距离，就是“背下来的”和“真正学会的”之差。
 # - **中：准确率。** 训练集到 100 %，这不是成绩，只说明权重多到足以背下所有训练照片。成绩只看橙线。
 # - **橙线的小台阶**不必细究：验证集只有一百多张，一个台阶就是一张照片。
-# - **下：学习率**，每一步迈多大。先大后小，走到最后只做微调。第二本笔记专门讲它。
+# - **下：学习率**，每一步迈多大。先大后小，走到最后只做微调。
 
 # %% [markdown] lang="en"
 # Training itself took seconds; drawing was slower than learning. The loop of three lines is all there is: `trainer.run()` goes through the shuffled features once an epoch, `save_epoch` keeps the result, `draw` draws the curves again.
@@ -263,7 +263,7 @@ for row in trainer.run():
 # - **Top: the loss.** The blue line (train) falls towards zero, the orange one (val) falls and then stays. The gap between them is the difference between known by heart and understood.
 # - **Middle: the accuracy.** 100 % on train is no achievement; it only says that there are enough weights to memorise every training photo. The orange line is the result.
 # - **The small steps of the orange line** mean nothing: val has little more than a hundred photos, so one step is one photo.
-# - **Bottom: the learning rate**, the size of each step. Large at first, then smaller and smaller, until only details are adjusted. The second notebook is about it.
+# - **Bottom: the learning rate**, the size of each step. Large at first, then smaller and smaller, until only details are adjusted.
 
 # %% [markdown] lang="zh"
 # 那么用哪一轮？最后一轮？最高的那一轮？如果几轮一样高呢？规则要在看结果**之前**定好，否则就是在给自己挑好看的数字。本项目的规则是：验证准确率最高；并列时取验证损失最低；再并列取最早。
@@ -398,10 +398,10 @@ if lab.has_widgets:
     display(button, output)
 
 # %% [markdown] lang="zh"
-# 也试试一张**不属于任何一类**的照片，比如你自己的脸。模型照样会选一个类别，因为它没有“不知道”这个选项。怎样让它学会说不知道，是第四本笔记的内容。
+# 也试试一张**不属于任何一类**的照片，比如你自己的脸。模型照样会选一个类别，因为它没有“不知道”这个选项。所以交给别人用的时候，要说明它只认得这些类别。
 
 # %% [markdown] lang="en"
-# Try a photo that belongs to **none of the classes** too, your own face for example. The model will choose a class all the same, because "I don't know" is not among its answers. How to give it that answer is a matter for the fourth notebook.
+# Try a photo that belongs to **none of the classes** too, your own face for example. The model will choose a class all the same, because "I don't know" is not among its answers. So whoever you hand it to must be told which classes it knows.
 
 # %% [markdown] lang="zh"
 # ## 8 收尾

@@ -1,7 +1,7 @@
 # %% [markdown] lang="zh"
 # # 自己的照片，自己部署
 #
-# 前几本笔记用的是别人准备好的照片。这一本从**你自己的文件夹**开始，到一个别人能直接调用的模型结束：MindIR 文件、课程要求的 `main.py`、一张写明用途和局限的模型卡片。中途会遇到真实文件夹里都有的毛病，也会量一量部署后的模型准不准、快不快。
+# 第一本笔记用的是别人准备好的照片。这一本从**你自己的文件夹**开始，到一个别人能直接调用的模型结束：MindIR 文件、课程要求的 `main.py`、一张写明用途和局限的模型卡片。中途会遇到真实文件夹里都有的毛病，也会量一量部署后的模型准不准、快不快。
 #
 # **学完之后，你能够**
 #
@@ -16,7 +16,7 @@
 # %% [markdown] lang="en"
 # # Your own photos, your own deployment
 #
-# The notebooks so far used photos that somebody had prepared. This one starts with **a folder of yours** and ends with a model that others can call: a MindIR file, the course's `main.py`, and a model card that says what it is for and where it stops. On the way you meet the faults that every real folder has, and you measure whether the deployed model is right, and how fast it is.
+# The first notebook used photos that somebody had prepared. This one starts with **a folder of yours** and ends with a model that others can call: a MindIR file, the course's `main.py`, and a model card that says what it is for and where it stops. On the way you meet the faults that every real folder has, and you measure whether the deployed model is right, and how fast it is.
 #
 # **Afterwards you can**
 #
