@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,18 @@ def finished_run(tmp_path_factory, make_argv, weights_path):
     """One finished run with the recommended preset, made small; not to be changed."""
     root = tmp_path_factory.mktemp("street")
     return run_street(make_argv(run_name="first"), root / "results", root / "features")
+
+
+@pytest.fixture
+def ctrl_c():
+    """SIGINT is a KeyboardInterrupt in this test and in the processes that it starts.
+
+    A job in the background ignores SIGINT, and its children inherit that; a graph that ran in this
+    process has put MindSpore's handler in the place of Python's.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
