@@ -103,7 +103,7 @@ def cross_validate(data, backbone, classes, config, folds, seeds):
     from src_mindspore.evaluation.metrics import wilson_interval
     from src_mindspore.heads.build import head_spec
     from src_mindspore.training.head_of_config import make_trainer
-    from src_mindspore.training.loop import Split
+    from src_mindspore.training.rows import Split
 
     columns = head_spec(config, backbone.channels, len(classes), 0).columns()
     rows = data.cache.features(columns)

@@ -235,7 +235,7 @@ class FeatureCache:
 
         Args:
             columns: slice of the values of a row.
-            memory_limit_bytes: int; larger caches are read through memory maps. None: no limit.
+            memory_limit_bytes: int; larger caches stay on disk. None: no limit.
 
         Returns:
             (N, F) float32 array, or MappedRows that gives the same values.
@@ -243,8 +243,8 @@ class FeatureCache:
         width = self._rows(0, "r")[:1, columns].shape[1]
         size = len(self) * width * 4
         if memory_limit_bytes is not None and size > memory_limit_bytes:
-            maps = [self._rows(i, "r") for i in range(len(self.batches))]
-            return MappedRows(maps, columns)
+            return MappedRows(lambda number: self._rows(number, "r"),
+                              [batch["rows"] for batch in self.batches], columns)
         rows = np.empty((len(self), width), np.float32)
         start = 0
         for number, batch in enumerate(self.batches):
@@ -256,16 +256,20 @@ class FeatureCache:
 class MappedRows:
     """Rows that stay on disk: `mapped[numbers]` equals `array[numbers]`.
 
+    A file is mapped while it is read and no longer: a process may have about a thousand open, and
+    pages that stay mapped count as its memory.
+
     Args:
-        maps: list of memory-mapped (B, F) arrays.
+        open_batch: function from the number of a batch to its (B, F) array, memory-mapped.
+        lengths: list of int, B of every batch.
         columns: slice.
     """
 
-    def __init__(self, maps, columns):
-        self.maps = maps
+    def __init__(self, open_batch, lengths, columns):
+        self.open_batch = open_batch
         self.columns = columns
-        self.starts = np.cumsum([0] + [len(m) for m in maps])
-        self.shape = (int(self.starts[-1]), maps[0][:1, columns].shape[1])
+        self.starts = np.cumsum([0, *lengths])
+        self.shape = (int(self.starts[-1]), open_batch(0)[:1, columns].shape[1])
 
     def __len__(self):
         return self.shape[0]
@@ -274,7 +278,9 @@ class MappedRows:
         numbers = np.arange(len(self))[numbers]
         out = np.empty((len(numbers), self.shape[1]), np.float32)
         batches = np.searchsorted(self.starts, numbers, side="right") - 1
-        for batch in np.unique(batches):
-            here = np.flatnonzero(batches == batch)
-            out[here] = self.maps[batch][numbers[here] - self.starts[batch]][:, self.columns]
+        order = np.argsort(batches, kind="stable")
+        for here in np.split(order, np.flatnonzero(np.diff(batches[order])) + 1):
+            if len(here):
+                rows = self.open_batch(batches[here[0]])
+                out[here] = rows[numbers[here] - self.starts[batches[here[0]]]][:, self.columns]
         return out

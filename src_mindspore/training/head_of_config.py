@@ -2,7 +2,8 @@
 import numpy as np
 
 from src_mindspore.heads.build import head_spec
-from src_mindspore.training.loop import HeadTrainer, Split
+from src_mindspore.training.loop import HeadTrainer
+from src_mindspore.training.rows import Split
 
 
 def train(run, caches, backbone, classes, config):

@@ -1,5 +1,4 @@
-"""The training loop of a head: one visible loop over epochs, one compiled step in MindSpore."""
-import dataclasses
+"""The training loop of a head: a visible loop over epochs, the steps of each in a compiled one."""
 import math
 import time
 
@@ -10,25 +9,18 @@ from mindspore import nn
 from src_mindspore.errors import LabError
 from src_mindspore.training.losses import SoftmaxCrossEntropy
 from src_mindspore.training.optimizers import build_optimizer
+from src_mindspore.training.rows import ScratchRows, Split, apply_in_chunks, joined
 from src_mindspore.training.schedules import build_lr
-
-# Rows a forward pass sees at once when a whole split is evaluated.
-EVAL_ROWS = 4096
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Rows of one split: (N, F) float32 features (array or MappedRows) and (N,) int32 labels."""
-
-    rows: object
-    labels: np.ndarray
+from src_mindspore.training.steps import StepLoop
 
 
 class HeadTrainer:
     """Trains the Dense layer of a head on cached features.
 
-    What the head does before its Dense layer (`prepare`) has no parameters to learn, so it
-    is computed once for rows that are resident, and a batch at a time for rows on disk.
+    What the head does before its Dense layer (`prepare`) has no parameters to learn, so it is
+    computed once. Rows that are resident are gathered inside the graph, a whole epoch a call; rows
+    on disk are prepared into a scratch file and read a part of an epoch at a time, in the same
+    order and with the same result.
 
     Args:
         head: Cell with `prepare` (a Cell (N, F) -> (N, G)) and `dense` (a Dense (N, G) -> (N, C)).
@@ -54,18 +46,24 @@ class HeadTrainer:
         self.optimizer = build_optimizer(config.optimizer, list(head.dense.trainable_params()),
                                          self.rates, config.momentum, config.weight_decay)
         self.step = nn.TrainOneStepCell(nn.WithLossCell(head.dense, self.loss), self.optimizer)
+        self.loop = StepLoop(self.step, self._steps_a_call(), config.dropout)
         self.history = []
 
     def _prepared(self, split):
-        if not isinstance(split.rows, np.ndarray):
-            return split
-        return Split(apply_in_chunks(self.head.prepare, split.rows), split.labels)
-
-    def _inputs(self, split, numbers):
-        rows = split.rows[numbers]
+        parts = apply_in_chunks(self.head.prepare, split.rows)
         if isinstance(split.rows, np.ndarray):
-            return rows
-        return self.head.prepare(ms.Tensor(rows)).asnumpy()
+            return Split(joined(parts, len(split.rows)), split.labels)
+        return Split(ScratchRows(self.config.features_path, parts), split.labels)
+
+    def _steps_a_call(self):
+        """Return how many full batches one call of the graph takes."""
+        whole = max(1, len(self.train.labels) // self.config.batch_size)
+        if isinstance(self.train.rows, np.ndarray) and not self.config.dropout:
+            return whole
+        # A quarter, because rows are read into one array and shuffled into another.
+        room = self.config.memory_limit_mb * 2**20 // 4
+        return int(min(whole, max(1, room // (self.train.rows.shape[1] * 4
+                                              * self.config.batch_size))))
 
     def run(self):
         """Train epoch by epoch, from the one after the last in `history`.
@@ -95,17 +93,18 @@ class HeadTrainer:
     def _train_one_epoch(self, epoch):
         # Every epoch has a stream of its own, so a resumed run draws what an unbroken one does.
         rng = np.random.default_rng([self.config.seed, epoch])
-        order = rng.permutation(len(self.train.labels))
-        self.step.set_train(True)
+        order = rng.permutation(len(self.train.labels)).astype(np.int32)
+        self.loop.set_train(True)
+        batch, steps = self.config.batch_size, len(self.loop.losses)
+        whole = len(order) // batch
         losses = []
-        for first in range(0, len(order), self.config.batch_size):
-            numbers = order[first:first + self.config.batch_size]
-            inputs = self._inputs(self.train, numbers)
-            if self.config.dropout:
-                kept = rng.random(inputs.shape, np.float32) >= self.config.dropout
-                inputs = inputs * kept / np.float32(1 - self.config.dropout)
-            losses.append(self.step(ms.Tensor(inputs), ms.Tensor(self.train.labels[numbers])))
-        losses = np.array([float(loss.asnumpy()) for loss in losses])
+        for first in range(0, whole, steps):
+            count = min(steps, whole - first)
+            numbers = order[first * batch:(first + count) * batch]
+            losses.append(self._many_steps(numbers, count, rng))
+        if len(order) % batch:
+            losses.append(self._last_step(order[whole * batch:], rng))
+        losses = np.concatenate(losses)
         if not np.isfinite(losses).all():
             step = int(np.flatnonzero(~np.isfinite(losses))[0]) + 1
             raise LabError(
@@ -116,18 +115,48 @@ class HeadTrainer:
                    if self.config.weight_decay > 0.01 else "")
                 + ". Checkpoints of earlier epochs are kept.")
 
+    def _many_steps(self, numbers, count, rng):
+        """Take `count` full steps on the rows `numbers`; returns their (count,) losses."""
+        steps, batch = len(self.loop.losses), self.config.batch_size
+        width = self.train.rows.shape[1]
+        if isinstance(self.train.rows, np.ndarray):
+            rows, labels = self.train.rows, self.train.labels
+        else:
+            rows = np.zeros((steps * batch, width), np.float32)
+            rows[:len(numbers)] = self.train.rows[numbers]
+            labels = np.zeros(steps * batch, np.int32)
+            labels[:len(numbers)] = self.train.labels[numbers]
+            numbers = np.arange(len(numbers), dtype=np.int32)
+        # The shapes of a graph are fixed: a part of an epoch that is shorter is filled up.
+        named = np.zeros((steps, batch), np.int32)
+        named[:count] = numbers.reshape(count, batch)
+        kept = np.ones((1, 1, 1), bool)
+        if self.config.dropout:
+            kept = np.ones((steps, batch, width), bool)
+            for step in range(count):
+                kept[step] = self._kept((batch, width), rng)
+        arrays = (rows, labels, named, kept)
+        losses = self.loop(*map(ms.Tensor.from_numpy, arrays), ms.Tensor(count, ms.int32))
+        return losses.asnumpy()[:count].copy()
+
+    def _last_step(self, numbers, rng):
+        """Take one step on fewer rows than a batch has; returns its (1,) loss."""
+        inputs = self.train.rows[numbers]
+        if self.config.dropout:
+            inputs = inputs * self._kept(inputs.shape, rng) / np.float32(1 - self.config.dropout)
+        loss = self.step(ms.Tensor(inputs), ms.Tensor(self.train.labels[numbers]))
+        return loss.asnumpy().reshape(1)
+
+    def _kept(self, shape, rng):
+        return rng.random(shape, np.float32) >= self.config.dropout
+
     def _measure(self, split):
         logits = self.logits(split)
         return scores(logits, split.labels)
 
     def logits(self, split):
         """Return (N, C) float32 logits of a prepared split."""
-        self.head.dense.set_train(False)
-        out = []
-        for first in range(0, len(split.labels), EVAL_ROWS):
-            numbers = np.arange(first, min(first + EVAL_ROWS, len(split.labels)))
-            out.append(self.head.dense(ms.Tensor(self._inputs(split, numbers))).asnumpy())
-        return np.concatenate(out)
+        return joined(apply_in_chunks(self.head.dense, split.rows), len(split.labels))
 
     def outputs(self, logits):
         """Return what the head answers outside training: its activation on (N, C) logits."""
@@ -154,13 +183,6 @@ class HeadTrainer:
         self.history = list(history)
 
 
-def apply_in_chunks(cell, rows):
-    """Return a Cell applied to (N, F) rows, EVAL_ROWS at a time: (N, G) float32."""
-    cell.set_train(False)
-    return np.concatenate([cell(ms.Tensor(rows[first:first + EVAL_ROWS])).asnumpy()
-                           for first in range(0, len(rows), EVAL_ROWS)])
-
-
 def scores(logits, labels):
     """Return mean cross-entropy, top-1 and top-5 of logits as a dict of floats.
 
@@ -171,8 +193,10 @@ def scores(logits, labels):
     logits = logits.astype(np.float64)
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    order = np.argsort(-logits, axis=1, kind="stable")
-    right = order == labels[:, None]
+    of_truth = np.take_along_axis(logits, labels[:, None], axis=1)
+    # Place of the truth from 0; of equal logits the class that comes first is taken first.
+    earlier = np.arange(logits.shape[1]) < labels[:, None]
+    place = ((logits > of_truth) | ((logits == of_truth) & earlier)).sum(axis=1)
     return {"loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
-            "top1": float(right[:, :1].any(axis=1).mean()),
-            "top5": float(right[:, :5].any(axis=1).mean())}
+            "top1": float((place < 1).mean()),
+            "top5": float((place < 5).mean())}

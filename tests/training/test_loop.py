@@ -10,12 +10,20 @@ WIDTH, CLASSES = 12, 6
 SETTINGS = {"epochs": 6, "batch_size": 16, "optimizer": "momentum", "lr_init": 0.0, "lr_max": 0.1,
             "lr_end": 0.0, "warmup_epochs": 1, "decay_type": "cosine", "decay_rate": 0.1,
             "decay_steps": 3, "momentum": 0.9, "weight_decay": 1e-4, "label_smoothing": 0.0,
-            "dropout": 0.0, "seed": 1}
+            "dropout": 0.0, "seed": 1,
+            "memory_limit_mb": 16}
 SHARES = {"train_top1", "train_top5", "val_top1", "val_top5"}
 
 
 def settings(**changes):
     return EasyDict({**SETTINGS, **changes})
+
+
+def mapped(rows, columns=slice(None)):
+    """Rows as a cache gives them where they are too many for memory."""
+    from src_mindspore.features.cache import MappedRows
+    parts = [rows[:32], rows[32:64], rows[64:]]
+    return MappedRows(parts.__getitem__, [len(part) for part in parts], columns)
 
 
 def clusters(seed, count, spread=0.3):
@@ -29,19 +37,19 @@ def clusters(seed, count, spread=0.3):
 
 @pytest.fixture(scope="module")
 def splits():
-    from src_mindspore.training.loop import Split
+    from src_mindspore.training.rows import Split
     return Split(*clusters(0, 90)), Split(*clusters(1, 40))
 
 
 @pytest.fixture
-def make_trainer(mindspore, splits):
+def make_trainer(mindspore, splits, tmp_path):
     """Function from settings to a HeadTrainer with a new linear head."""
     from src_mindspore.heads.linear import MobileNetV2Head
     from src_mindspore.training.head_of_config import root_statistics
     from src_mindspore.training.loop import HeadTrainer
 
     def make(train=None, normalise=True, **changes):
-        config = settings(**changes)
+        config = settings(features_path=str(tmp_path), **changes)
         head = MobileNetV2Head(WIDTH, 1, CLASSES, normalise=normalise, seed=config.seed)
         train = train or splits[0]
         if normalise:
@@ -108,18 +116,76 @@ def test_measuring_does_not_change_the_training(make_trainer):
     assert_same_weights(measured, silent)
 
 
-@pytest.mark.parametrize("normalise", [True, False])
-def test_rows_on_disk_train_the_same_weights(make_trainer, splits, normalise):
-    from src_mindspore.features.cache import MappedRows
-    from src_mindspore.training.loop import Split
-    rows, labels = splits[0].rows, splits[0].labels
-    mapped = Split(MappedRows([rows[:32], rows[32:64], rows[64:]], slice(None)), labels)
-    one = make_trainer(normalise=normalise, lr_max=0.02)
-    two = make_trainer(mapped, normalise=normalise, lr_max=0.02)
+@pytest.mark.parametrize(("normalise", "dropout"), [(True, 0.0), (False, 0.0), (True, 0.3)])
+def test_rows_on_disk_train_the_same_weights(make_trainer, splits, normalise, dropout, monkeypatch,
+                                             tmp_path):
+    from src_mindspore.training.loop import HeadTrainer
+    from src_mindspore.training.rows import ScratchRows, Split
+    changes = {"normalise": normalise, "dropout": dropout, "lr_max": 0.02}
+    one = make_trainer(**changes)
+    # Five full batches of 16, two a call: the third call is shorter than the graph.
+    monkeypatch.setattr(HeadTrainer, "_steps_a_call", lambda self: 2)
+    two = make_trainer(Split(mapped(splits[0].rows), splits[0].labels), **changes)
+    assert isinstance(two.train.rows, ScratchRows)
+    assert not list(tmp_path.iterdir())  # the scratch file has no name that could be left behind
     for trainer in (one, two):
         list(trainer.run())
     assert_same_weights(one, two)
     assert [r["train_loss"] for r in one.history] == [r["train_loss"] for r in two.history]
+
+
+@pytest.mark.parametrize(("limit_mb", "dropout", "steps"), [
+    (16, 0.0, 5), (0, 0.0, 5), (0, 0.3, 1), (16 * 12 * 4 * 4 * 3 / 2**20, 0.3, 3)])
+def test_masks_of_dropout_keep_to_the_memory_limit(make_trainer, limit_mb, dropout, steps):
+    assert make_trainer(memory_limit_mb=limit_mb, dropout=dropout)._steps_a_call() == steps
+
+
+def plain_loop(trainer):
+    """Train as one would by hand, a call from Python for every step."""
+    rows, labels, config = trainer.train.rows, trainer.train.labels, trainer.config
+    losses = []
+    for epoch in range(1, config.epochs + 1):
+        rng = np.random.default_rng([config.seed, epoch])
+        order = rng.permutation(len(labels))
+        trainer.step.set_train(True)
+        for first in range(0, len(order), config.batch_size):
+            numbers = order[first:first + config.batch_size]
+            inputs = rows[numbers]
+            if config.dropout:
+                kept = rng.random(inputs.shape, np.float32) >= config.dropout
+                inputs = inputs * kept / np.float32(1 - config.dropout)
+            losses.append(trainer.step(ms_tensor(inputs), ms_tensor(labels[numbers])))
+    return [float(loss.asnumpy()) for loss in losses]
+
+
+def ms_tensor(array):
+    import mindspore
+    return mindspore.Tensor(array)
+
+
+@pytest.mark.parametrize(("optimizer", "dropout"), [
+    ("momentum", 0.0), ("sgd", 0.0), ("adam", 0.0), ("adamw", 0.0), ("momentum", 0.4)])
+def test_the_compiled_loop_takes_the_steps_of_the_plain_one(make_trainer, optimizer, dropout):
+    changes = {"optimizer": optimizer, "dropout": dropout, "label_smoothing": 0.1}
+    plain, compiled = make_trainer(**changes), make_trainer(**changes)
+    losses = plain_loop(plain)
+    assert len(losses) == 36  # 90 rows make five full batches and one of 10, six times
+    compiled.train_to_the_end()
+    assert_same_weights(plain, compiled)
+    for one, other in zip(plain.optimizer.get_parameters(), compiled.optimizer.get_parameters(),
+                          strict=True):
+        np.testing.assert_array_equal(one.asnumpy(), other.asnumpy(), err_msg=one.name)
+
+
+@pytest.mark.parametrize("count", [9, 16, 32])
+def test_any_number_of_rows_is_trained_on(make_trainer, splits, count):
+    """Fewer than a batch, one batch, two without a rest."""
+    from src_mindspore.training.rows import Split
+    some = Split(splits[0].rows[:count], splits[0].labels[:count])
+    plain, compiled = make_trainer(some), make_trainer(some)
+    plain_loop(plain)
+    compiled.train_to_the_end()
+    assert_same_weights(plain, compiled)
 
 
 @pytest.mark.parametrize(("optimizer", "dropout", "after"), [
@@ -158,24 +224,17 @@ def test_dropout_changes_training_but_not_the_answer(make_trainer):
     np.testing.assert_array_equal(dropped.logits(dropped.val), dropped.logits(dropped.val))
 
 
-def test_dropped_inputs_are_zero_and_the_others_larger(make_trainer):
-    trainer = make_trainer(dropout=0.25)
-    seen, step = [], trainer.step
+def test_dropped_inputs_are_zero_and_the_others_larger(mindspore):
+    from src_mindspore.training.steps import StepLoop
 
-    class Recorder:
-        def set_train(self, mode):
-            return step.set_train(mode)
-
-        def __call__(self, inputs, labels):
-            seen.append(inputs.asnumpy())
-            return step(inputs, labels)
-    trainer.step = Recorder()
-    next(trainer.run())
-    order = np.random.default_rng([SETTINGS["seed"], 1]).permutation(90)
-    inputs, clean = np.concatenate(seen), trainer.train.rows[order]
-    kept = inputs != 0
-    np.testing.assert_allclose(inputs[kept], clean[kept] / 0.75, rtol=1e-6)
-    assert kept.mean() == pytest.approx(0.75, abs=0.05)
+    class SumOfInputs(mindspore.nn.Cell):
+        def construct(self, inputs, labels):
+            return inputs.sum()
+    kept = np.random.default_rng(3).random((5, 16, WIDTH)) >= 0.25
+    arrays = (np.ones((90, WIDTH), np.float32), np.zeros(90, np.int32),
+              np.zeros((5, 16), np.int32), kept)
+    sums = StepLoop(SumOfInputs(), 5, 0.25)(*map(mindspore.Tensor, arrays), mindspore.Tensor(4))
+    np.testing.assert_allclose(sums.asnumpy(), [*kept.sum((1, 2))[:4] / 0.75, 0], rtol=1e-6)
 
 
 def test_divergence_is_explained(make_trainer):
@@ -186,7 +245,7 @@ def test_divergence_is_explained(make_trainer):
 
 
 def test_a_feature_that_is_not_a_number_is_noticed_at_its_step(make_trainer, splits):
-    from src_mindspore.training.loop import Split
+    from src_mindspore.training.rows import Split
     rows = splits[0].rows.copy()
     rows[:, 0] = np.nan
     trainer = make_trainer(Split(rows, splits[0].labels), normalise=False, weight_decay=0.0)

@@ -1,0 +1,84 @@
+"""Rows that a head learns from: in memory, or in a scratch file where they are too many."""
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+
+from src_mindspore.files import explain_os_error
+
+# Rows a forward pass sees at once when a whole split is read.
+ROWS_AT_ONCE = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Rows of one split: (N, F) float32 features (array, MappedRows or ScratchRows) and (N,)
+    int32 labels.
+    """
+
+    rows: object
+    labels: np.ndarray
+
+
+class ScratchRows:
+    """(N, G) float32 rows in a file without a name: it is gone when the process ends, however.
+
+    Rows are read, not mapped: pages of a map count as memory of the process, and a shuffled pass
+    touches all of them.
+
+    Args:
+        folder: Path of the folder whose disk is used.
+        parts: iterable of (n, G) float32 arrays.
+
+    Raises:
+        LabError: the disk is full, or the folder may not be written.
+    """
+
+    def __init__(self, folder, parts):
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115: stays open
+            count = width = 0
+            for part in parts:
+                data = memoryview(np.ascontiguousarray(part, np.float32)).cast("B")
+                while data:  # one write takes at most 2 GB
+                    data = data[self.file.write(data):]
+                count, width = count + len(part), part.shape[1]
+        except OSError as error:
+            raise explain_os_error(error, Path(folder) / "scratch file of the training") from error
+        self.shape = (count, width)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, numbers):
+        numbers = np.arange(len(self))[numbers]
+        out = np.empty((len(numbers), self.shape[1]), np.float32)
+        size = self.shape[1] * out.itemsize
+        handle = self.file.fileno()
+        # In the order of the file, which spares a disk its seeks.
+        for place in np.argsort(numbers, kind="stable"):
+            os.preadv(handle, [out[place]], int(numbers[place]) * size)
+        return out
+
+
+def apply_in_chunks(cell, rows):
+    """Yield a Cell applied to (N, F) rows, ROWS_AT_ONCE at a time: (n, G) float32 arrays."""
+    cell.set_train(False)
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[first:first + ROWS_AT_ONCE]  # of an array: a view, not a copy
+        yield cell(ms.Tensor.from_numpy(part)).asnumpy()
+
+
+def joined(parts, count):
+    """Return (n, G) arrays as one of `count` rows, which never stand in memory twice."""
+    out, first = None, 0
+    for part in parts:
+        if out is None:
+            out = np.empty((count, part.shape[1]), part.dtype)
+        out[first:first + len(part)] = part
+        first += len(part)
+    return out
