@@ -52,23 +52,27 @@ def describe_change(root, what):
             continue
         if other.get("split") != what["split"]:
             continue
-        different = _differences(other, what)
+        different = differences(other, what)
         if best is None or len(different) < len(changes):
             best, changes = manifest.parent.name, different
     if best is None:
         return ""
-    parts = [f"{name} {_short(old)} -> {_short(new)}" for name, (old, new)
-             in sorted(changes.items())]
-    return f"differs from cache {best[:8]} in: {'; '.join(parts)}"
+    return f"differs from cache {best[:8]} in: {show_differences(changes)}"
 
 
-def _differences(old, new, prefix=""):
+def show_differences(changes):
+    """Return what `differences` found as one line of text."""
+    return "; ".join(f"{name} {_short(old)} -> {_short(new)}"
+                     for name, (old, new) in sorted(changes.items()))
+
+
+def differences(old, new, prefix=""):
     """Return a dict from dotted name to (old value, new value), down to single settings."""
     different = {}
     for name in {*old, *new}:
         before, after = old.get(name), new.get(name)
         if isinstance(before, dict) and isinstance(after, dict):
-            different.update(_differences(before, after, f"{prefix}{name}."))
+            different.update(differences(before, after, f"{prefix}{name}."))
         elif before != after:
             different[prefix + name] = (before, after)
     return different
@@ -80,21 +84,24 @@ def _short(value):
 
 
 class CacheWriter:
-    """Writes one cache, batch by batch; goes on after the last batch that is complete.
+    """Writes one cache, or one shard of it, batch by batch; goes on after the last complete batch.
 
     Use as a context manager: it holds the folder's lock.
 
     Args:
         root: Path of all caches.
         what: dict that decides the features.
+        name: str, of the folder; None: the key.
+        first: int, number of the first batch written here.
 
     Raises:
         LabError: another process is writing this cache.
     """
 
-    def __init__(self, root, what):
+    def __init__(self, root, what, name=None, first=0):
         self.what = what
-        self.folder = Path(root) / key_of(what)
+        self.first = first
+        self.folder = Path(root) / (name or key_of(what))
         self.journal = self.folder / "batches.jsonl"
         self.lock = FileLock(self.folder / ".lock")
 
@@ -121,7 +128,7 @@ class CacheWriter:
             lines = self.journal.read_text(encoding="utf-8").splitlines()
         except OSError:
             return done
-        for number, line in enumerate(lines):
+        for number, line in enumerate(lines, self.first):
             try:
                 digests = json.loads(line)
                 right = all(sha256_of(self.folder / f"{part}_{number}.npy") == digests[part]
@@ -139,13 +146,16 @@ class CacheWriter:
         Raises:
             LabError: the disk is full, or the folder may not be written.
         """
-        number = len(self.done)
+        number = self.first + len(self.done)
         digests = {}
         for part, array in zip(PARTS, (feature, label, index), strict=True):
             path = self.folder / f"{part}_{number}.npy"
             write_bytes(path, npy_bytes(array))
             digests[part] = sha256_of(path)
-        digests["rows"] = len(label)
+        self.note({**digests, "rows": len(label)})
+
+    def note(self, digests):
+        """Count the next batch as written: a dict with the SHA-256 of each part, and its rows."""
         self.done.append(digests)
         if not self._appending:
             # Writing it anew drops whatever a kill left behind the last complete line.

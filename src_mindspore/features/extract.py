@@ -1,5 +1,9 @@
 """Photos to cached features: decode and augment in threads, infer in batches, write each batch.
 
+    python -m src_mindspore.features.extract                  # the features train_head.py needs
+    python -m src_mindspore.features.extract --shard 1/4      # a quarter of them; then 2/4, ...
+    python -m src_mindspore.features.extract --merge          # all four verified and made one cache
+
 The order is photo by photo, all passes of one together, so that a file is read and decoded once
 however large `repeat` is, and memory does not grow with the data.
 """
@@ -90,13 +94,7 @@ def extract(records, root, split, backbone, engine, views, features_path, *, dty
         LabError: a photo changed or became unreadable since the scan, the disk is too small, the
             cache is damaged, or another process is writing it.
     """
-    images = [{"path": r.path, "size": r.size, "sha256": r.sha256} for r in records]
-    what = {
-        "split": split, "backbone": backbone.contract(), **views.to_dict(),
-        "images": sha256_of_json(images), "labels": sha256_of_json([r.label for r in records]),
-        "batch_size": engine.batch_size, "pooling": pooling, "dtype": dtype,
-        "engine": engine.name, "precision": engine.precision,
-    }
+    images, what = contract_of(records, split, backbone, engine, views, dtype, pooling)
     folder = Path(features_path) / key_of(what)
     if (folder / "manifest.json").exists():
         print(f"features of {split}: {len(records)} photos x {views.repeat}, cached in {folder}")
@@ -106,17 +104,31 @@ def extract(records, root, split, backbone, engine, views, features_path, *, dty
         print(f"features of {split}: new key {folder.name[:8]}, {change}")
     with CacheWriter(features_path, what) as writer:
         if not (folder / "manifest.json").exists():  # another run may have finished it meanwhile
-            _compute(records, Path(root), split, engine, views, writer, np.dtype(dtype), workers,
-                     progress)
+            compute(records, Path(root), split, engine, views, writer, np.dtype(dtype), workers,
+                    progress)
             writer.finish(images)
     return FeatureCache(folder)
 
 
-def _compute(records, root, split, engine, views, writer, dtype, workers, progress):
-    rows = len(records) * views.repeat
+def contract_of(records, split, backbone, engine, views, dtype, pooling):
+    """Return (images, what): the photos as the manifest lists them, and what the key hashes."""
+    images = [{"path": r.path, "size": r.size, "sha256": r.sha256} for r in records]
+    return images, {
+        "split": split, "backbone": backbone.contract(), **views.to_dict(),
+        "images": sha256_of_json(images), "labels": sha256_of_json([r.label for r in records]),
+        "batch_size": engine.batch_size, "pooling": pooling, "dtype": dtype,
+        "engine": engine.name, "precision": engine.precision,
+    }
+
+
+def compute(records, root, split, engine, views, writer, dtype, workers, progress, batches=None):
+    """Compute the batches that a CacheWriter lacks; `batches` (a range) of them, None: all."""
     batch_size = engine.batch_size
-    start = len(writer.done) * batch_size
-    if start:
+    rows = len(records) * views.repeat
+    if batches is not None:
+        rows = min(rows, batches.stop * batch_size)
+    start = (writer.first + len(writer.done)) * batch_size
+    if writer.done:
         print(f"features of {split}: going on after {min(start, rows)} of {rows}")
     items = _views_in_order(records, root, views, start, workers or usable_cores())
     with tqdm(total=rows, initial=min(start, rows), desc=f"features of {split}", unit="img",
@@ -179,3 +191,11 @@ def _require_room(folder, needed):
         raise LabError(f"The disk is too small for the features: {needed / 1e6:.0f} MB are needed "
                        f"in {folder}, {free / 1e6:.0f} MB are free. Free some space, choose "
                        "another --features_path, lower --repeat, or take --feature_dtype float16.")
+
+
+if __name__ == "__main__":
+    import sys
+
+    from src_mindspore.errors import run_as_script
+    from src_mindspore.features.command import main
+    run_as_script(main, sys.argv[1:])

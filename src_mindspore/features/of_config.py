@@ -37,7 +37,7 @@ def train_views(config, preprocess):
     return Views(preprocess, config.repeat, config.include_clean, augmentation, config.seed)
 
 
-def extract_splits(photos, backbone, config, splits=("train", "val")):
+def extract_splits(photos, backbone, config, splits=("train", "val"), how=extract):
     """Return the feature caches of splits: dict from split name to FeatureCache.
 
     Train is read augmented, by the configured engine. Every other split is read clean and by
@@ -48,6 +48,8 @@ def extract_splits(photos, backbone, config, splits=("train", "val")):
         backbone: Backbone.
         config: the configuration.
         splits: names of splits.
+        how: `extract`, or another function with its arguments (a shard, a merge), whose answers
+            are returned.
 
     Raises:
         LabError: see `extract` and `choose_engine`.
@@ -56,7 +58,7 @@ def extract_splits(photos, backbone, config, splits=("train", "val")):
     return {split: _extract(photos, reference, config, split,
                             train_views(config, backbone.preprocess) if split == "train"
                             else Views(backbone.preprocess),
-                            config.engine if split == "train" else "mindspore")
+                            config.engine if split == "train" else "mindspore", how)
             for split in splits}
 
 
@@ -71,10 +73,10 @@ def _reference(backbone, config):
     return MindSporeEngine(backbone, pooling, config.extract_batch_size)
 
 
-def _extract(photos, reference, config, split, views, engine_name):
+def _extract(photos, reference, config, split, views, engine_name, how=extract):
     # What is reported and compared with exports keeps full precision.
     dtype = config.feature_dtype if split == "train" else "float32"
     engine = choose_engine(engine_name, reference, Path(config.features_path) / "engines")
-    return extract(photos.splits[split], photos.root, split, reference.backbone, engine, views,
-                   config.features_path, dtype=dtype, pooling=reference.pooling,
-                   workers=config.workers)
+    return how(photos.splits[split], photos.root, split, reference.backbone, engine, views,
+               config.features_path, dtype=dtype, pooling=reference.pooling,
+               workers=config.workers)

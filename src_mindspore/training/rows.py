@@ -40,7 +40,8 @@ class ScratchRows:
     def __init__(self, folder, parts):
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            self.file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115: stays open
+            # It stays open as long as this object lives.
+            self.file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
             count = width = 0
             for part in parts:
                 data = memoryview(np.ascontiguousarray(part, np.float32)).cast("B")
