@@ -8,6 +8,8 @@ Folds are stratified and never divide copies of one photo (near-duplicates share
 learns from the augmented passes of four folds and is asked about the clean photos of the fifth, at
 its last epoch: nothing is chosen on the fold it is asked about. Features come from the cache.
 """
+import dataclasses
+import functools
 import sys
 import time
 
@@ -36,7 +38,7 @@ def main(argv):
 
     photos = prepare_photos(config)
     backbone = prepare_backbone(config)
-    data = CrossvalData(photos, backbone, config)
+    data = crossval_data(photos, backbone, config)
     result = cross_validate(data, backbone, photos.classes, config, args.folds, seeds)
     print_result(result, config.preset)
     if args.json:
@@ -56,8 +58,59 @@ def parse_seeds(text):
     return [int(part) for part in text.split(",")]
 
 
+@dataclasses.dataclass
 class CrossvalData:
     """Cached features of the train photos: augmented to learn from, clean to be asked about.
+
+    Attributes:
+        cache: FeatureCache of the training views.
+        clean: FeatureCache of the evaluation views.
+        groups: (N,) int, copies of one photo share a number.
+        memory_limit_mb: int; larger features stay on disk.
+    """
+
+    cache: object
+    clean: object
+    groups: np.ndarray
+    memory_limit_mb: int
+
+    def __post_init__(self):
+        # The columns read last: the heads of one recipe all read the same.
+        self.rows = functools.lru_cache(1)(self._rows)
+
+    def _rows(self, first, last):
+        limit = self.memory_limit_mb * 2**20
+        return tuple(c.features(slice(first, last), limit) for c in (self.cache, self.clean))
+
+    def trainer(self, fold_of, fold, channels, classes, config):
+        """Return a HeadTrainer that learns from all folds but one, with that one as its val.
+
+        Args:
+            fold_of: (N,) int, the fold of each photo.
+            fold: int.
+            channels: int, of the backbone.
+            classes: int.
+            config: the configuration.
+
+        Returns:
+            (HeadTrainer, HeadSpec).
+        """
+        from src_mindspore.heads.build import head_spec
+        from src_mindspore.training.head_of_config import make_trainer
+        from src_mindspore.training.rows import Split, subset
+
+        spec = head_spec(config, channels, classes, int((fold_of != fold).sum()))
+        columns = spec.columns()
+        rows, clean = self.rows(columns.start, columns.stop)
+        learn = np.flatnonzero(fold_of[self.cache.index[:, 0]] != fold)
+        ask = np.flatnonzero(fold_of == fold)
+        return make_trainer(spec, Split(subset(rows, learn), self.cache.labels[learn]),
+                            Split(subset(clean, ask), self.clean.labels[ask]),
+                            self.cache.index[learn], config), spec
+
+
+def crossval_data(photos, backbone, config, asked_backbone=None):
+    """Return the CrossvalData of a configuration; features that are not cached are computed.
 
     Args:
         photos: Photos.
@@ -65,20 +118,14 @@ class CrossvalData:
         config: the configuration.
         asked_backbone: Backbone whose preprocessing reads the photos that are asked about; the
             same as `backbone` when None.
-
-    Attributes:
-        cache: FeatureCache of the training views.
-        clean: FeatureCache of the evaluation views.
-        groups: (N,) int, copies of one photo share a number.
     """
+    from src_mindspore.data.duplicates import group_ids
+    from src_mindspore.features.of_config import extract_clean, extract_splits
 
-    def __init__(self, photos, backbone, config, asked_backbone=None):
-        from src_mindspore.data.duplicates import group_ids
-        from src_mindspore.features.of_config import extract_clean, extract_splits
-
-        self.cache = extract_splits(photos, backbone, config, ("train",))["train"]
-        self.clean = extract_clean(photos, asked_backbone or backbone, config, "train")
-        self.groups = group_ids(photos.root, photos.splits["train"], progress=False)
+    cache = extract_splits(photos, backbone, config, ("train",))["train"]
+    clean = extract_clean(photos, asked_backbone or backbone, config, "train")
+    groups = group_ids(photos.root, photos.splits["train"], progress=False)
+    return CrossvalData(cache, clean, groups, config.memory_limit_mb)
 
 
 def cross_validate(data, backbone, classes, config, folds, seeds):
@@ -101,28 +148,17 @@ def cross_validate(data, backbone, classes, config, folds, seeds):
     """
     from src_mindspore.data.split import grouped_folds
     from src_mindspore.evaluation.metrics import wilson_interval
-    from src_mindspore.heads.build import head_spec
-    from src_mindspore.training.head_of_config import make_trainer
-    from src_mindspore.training.rows import Split
 
-    columns = head_spec(config, backbone.channels, len(classes), 0).columns()
-    rows = data.cache.features(columns)
-    clean = data.clean.features(columns)
     labels = data.clean.labels
-    image_of_row = data.cache.index[:, 0]
     correct, started = [], time.perf_counter()
     for number, seed in enumerate(seeds):
         fold_of = grouped_folds(labels, data.groups, folds, seed, classes.folders)
         right = 0
         for fold in range(folds):
-            learn = np.flatnonzero(fold_of[image_of_row] != fold)
-            ask = np.flatnonzero(fold_of == fold)
-            spec = head_spec(config, backbone.channels, len(classes), int((fold_of != fold).sum()))
-            trainer = make_trainer(
-                spec, Split(rows[learn], data.cache.labels[learn]), Split(clean[ask], labels[ask]),
-                data.cache.index[learn], EasyDict({**config, "seed": seed}))
+            trainer, _ = data.trainer(fold_of, fold, backbone.channels, len(classes),
+                                      EasyDict({**config, "seed": seed}))
             trainer.train_to_the_end()
-            right += int((trainer.logits(trainer.val).argmax(1) == labels[ask]).sum())
+            right += int((trainer.logits(trainer.val).argmax(1) == trainer.val.labels).sum())
             done = number * folds + fold + 1
             elapsed = time.perf_counter() - started
             left = elapsed / done * (folds * len(seeds) - done)

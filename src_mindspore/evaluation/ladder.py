@@ -14,7 +14,7 @@ from config import KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import Parser, resolve
 from src_mindspore.errors import run_as_script
-from src_mindspore.evaluation.crossval import CrossvalData, cross_validate, parse_seeds
+from src_mindspore.evaluation.crossval import cross_validate, crossval_data, parse_seeds
 from src_mindspore.evaluation.tables import format_table
 from src_mindspore.files import write_json
 
@@ -78,7 +78,7 @@ def climb(name, config, bgr, seeds):
     if bgr:
         swapped = dataclasses.replace(backbone.preprocess, channel_order="BGR")
         asked = dataclasses.replace(backbone, preprocess=swapped)
-    data = CrossvalData(photos, backbone, config, asked)
+    data = crossval_data(photos, backbone, config, asked)
     return {"name": name, **cross_validate(data, backbone, photos.classes, config, 5, seeds)}
 
 

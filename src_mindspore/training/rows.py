@@ -15,8 +15,8 @@ ROWS_AT_ONCE = 4096
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Rows of one split: (N, F) float32 features (array, MappedRows or ScratchRows) and (N,)
-    int32 labels.
+    """Rows of one split: (N, F) float32 features (an array, or rows on disk that
+    `rows[numbers]` reads) and (N,) int32 labels.
     """
 
     rows: object
@@ -64,6 +64,25 @@ class ScratchRows:
         for place in np.argsort(numbers, kind="stable"):
             os.preadv(handle, [out[place]], int(numbers[place]) * size)
         return out
+
+
+@dataclasses.dataclass(frozen=True)
+class SubsetRows:
+    """Some rows of rows on disk, without reading them: `subset[i]` is `rows[numbers[i]]`."""
+
+    rows: object
+    numbers: np.ndarray
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, numbers):
+        return self.rows[self.numbers[numbers]]
+
+
+def subset(rows, numbers):
+    """Return the rows of (K,) int numbers: an array of an array, else SubsetRows."""
+    return rows[numbers] if isinstance(rows, np.ndarray) else SubsetRows(rows, numbers)
 
 
 def apply_in_chunks(cell, rows):
