@@ -3,6 +3,7 @@ import math
 import shlex
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from config import KEYS, PRESETS
 from src_mindspore.evaluation.metrics import wilson_interval
@@ -11,10 +12,13 @@ from src_mindspore.evaluation.tables import format_percent, format_table, write_
 from src_mindspore.files import write_text
 
 SHOWN = 30  # rows of the picture
+FAR = 15  # percentage points behind the best
 WORDS = {
-    "en": {"top1": "cross-validated top-1, bar: 95 % interval", "more": "the best {n} of {all}",
+    "en": {"top1": "cross-validated top-1, %; bar: 95 % interval",
+           "more": "; the best {n} of {all}",
            "title": "{n} photos, {folds} folds, {seeds} seed(s)"},
-    "zh": {"top1": "交叉验证 top-1 准确率，横线为 95% 置信区间", "more": "前 {n} 名（共 {all} 个）",
+    "zh": {"top1": "交叉验证 top-1 准确率（%），横线为 95% 置信区间",
+           "more": "；前 {n} 名（共 {all} 个）",
            "title": "{n} 张图片，{folds} 折，{seeds} 个随机种子"},
 }
 
@@ -124,31 +128,50 @@ def plot_sweep(rows, path, folds, seeds, language="en"):
     with saved_figure(path, 12 if numeric else 8.5, height, layout="constrained") as figure:
         grid = figure.add_gridspec(max(1, len(numeric)), 2 if numeric else 1,
                                    width_ratios=[1.9, 1] if numeric else None)
-        axes = figure.add_subplot(grid[:, 0])
-        middle = np.array([row["top1"] for row in shown]) * 100
-        ends = np.array([row["interval"] for row in shown]).T * 100
-        places = np.arange(len(shown))
-        axes.errorbar(middle, places, xerr=np.abs(ends - middle), fmt="o", color=TRAIN,
-                      ecolor="#9dbbd6", elinewidth=2.5, markersize=5)
-        axes.plot(middle[:1], places[:1], "o", color=VAL, markersize=8)
-        axes.set_yticks(places, [label_of(row["values"]) for row in shown], fontsize=8)
-        axes.invert_yaxis()
-        axes.grid(axis="x", alpha=0.3)
-        axes.set_xlabel(words["top1"] + ", %")
+        left = figure.add_subplot(grid[:, 0])
+        lowest = _plot_ranking(left, shown)
+        left.set_xlabel(words["top1"])
         title = words["title"].format(n=shown[0]["n"], folds=folds, seeds=len(seeds))
         if len(shown) < len(rows):
-            title += ", " + words["more"].format(n=len(shown), all=len(rows))
-        axes.set_title(title, fontsize=10)
+            title += words["more"].format(n=len(shown), all=len(rows))
+        left.set_title(title, fontsize=10)
         for number, key in enumerate(numeric):
             axes = figure.add_subplot(grid[number, 1])
             x = np.array([row["values"][key] for row in good], float)
-            axes.plot(x, [100 * row["top1"] for row in good], "o", color=TRAIN, alpha=0.6)
-            axes.plot(x[:1], [100 * good[0]["top1"]], "o", color=VAL, markersize=8)
+            y = np.array([100 * row["top1"] for row in good])
+            axes.plot(x, y, "o", color=TRAIN, alpha=0.6)
+            axes.plot(x[:1], y[:1], "o", color=VAL, markersize=8)
+            axes.set_ylim(bottom=lowest)
             if x.min() > 0 and x.max() / x.min() > 5:
                 axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+                axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(key)
             axes.set_ylabel("top-1, %")
             axes.grid(alpha=0.3)
+
+
+def _plot_ranking(axes, rows):
+    """Draw trials with their intervals; returns the lower end of the axis in %."""
+    middle = np.array([row["top1"] for row in rows]) * 100
+    ends = np.array([row["interval"] for row in rows]).T * 100
+    # A trial that failed must not squeeze the others: it is drawn as an arrow at the edge.
+    near = middle >= middle[0] - FAR
+    lowest, highest = ends[0][near].min() - 1.5, ends[1].max() + 0.5
+    for place in range(len(rows)):
+        if near[place]:
+            axes.plot(ends[:, place], [place, place], color="#9dbbd6", linewidth=2.5)
+            axes.plot(middle[place], place, "o", color=TRAIN if place else VAL,
+                      markersize=5.5 if place else 8)
+        else:
+            axes.plot(lowest + 0.02 * (highest - lowest), place, "<", color=TRAIN)
+            axes.annotate(format_percent(middle[place] / 100), (lowest, place), fontsize=8,
+                          xytext=(18, 0), textcoords="offset points", va="center")
+    axes.set_xlim(lowest, highest)
+    axes.set_yticks(range(len(rows)), [label_of(row["values"]) for row in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    return lowest
 
 
 def label_of(values):
