@@ -83,7 +83,10 @@ def write_text(path, text):
 
 def write_json(path, value):
     """Write `value` to `path` atomically as indented UTF-8 JSON."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    # Piece by piece: the pieces of a manifest of 100,000 photos together take over 100 MB.
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
 
 
 def npy_bytes(array):

@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from src_mindspore.data.decode import load_rgb
+from src_mindspore.data.threads import map_in_order
 
 COPY = 0.983
 ALIKE = 0.90
@@ -34,8 +35,9 @@ SIDE = 64
 HOPELESS = 0.7
 # Levels between which a pixel is not clipped.
 DARKEST, BRIGHTEST = 4, 251
-HASH_ROWS = 256  # rows of the all-against-all product at a time: 100 MB for 100,000 photos
-PAIRS_AT_ONCE = 50_000  # bounds the memory for shrunk photos to 600 MB
+# The all-against-all product is taken in blocks, so that memory does not grow with the photos.
+HASH_ROWS, HASH_COLUMNS = 256, 16_384
+PAIRS_AT_ONCE = 5_000  # bounds the memory for shrunk photos to 120 MB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,11 +188,14 @@ def _close_hashes(hashes):
     lefts, rights = [], []
     for start in range(0, len(signs), HASH_ROWS):
         rows = signs[start:start + HASH_ROWS]
-        close = rows @ signs[start:].T >= least
-        close |= rows @ mirrored[start:].T >= least
-        left, right = np.nonzero(np.triu(close, 1))
-        lefts.append(left + start)
-        rights.append(right + start)
+        for first in range(start, len(signs), HASH_COLUMNS):
+            columns = slice(first, first + HASH_COLUMNS)
+            close = rows @ signs[columns].T >= least
+            close |= rows @ mirrored[columns].T >= least
+            left, right = np.nonzero(close)
+            left, right = left + start, right + first
+            lefts.append(left[left < right])
+            rights.append(right[left < right])
     return np.concatenate(lefts), np.concatenate(rights)
 
 
@@ -203,8 +208,8 @@ def _verify(paths, left, right, progress):
         for start in range(0, len(left), PAIRS_AT_ONCE):
             block = slice(start, start + PAIRS_AT_ONCE)
             needed = np.union1d(left[block], right[block])
-            small = dict(zip(needed, pool.map(lambda index: _shrink(paths[index]), needed),
-                             strict=True))
+            small = dict(zip(needed, map_in_order(
+                pool, lambda index: _shrink(paths[index]), needed), strict=True))
             for pair in range(start, min(start + PAIRS_AT_ONCE, len(left))):
                 similarity[pair] = similarity_of(small[left[pair]], small[right[pair]])
                 bar.update()

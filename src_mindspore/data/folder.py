@@ -12,7 +12,7 @@ LAYOUTS = ("expected root/{train,val}/<class>/photo.jpg or root/<class>/photo.jp
            "two classes")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ImageFile:
     """One file.
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from src_mindspore import files
 from src_mindspore.data.decode import BadImage, decode, read_file, read_header
+from src_mindspore.data.threads import map_in_order
 from src_mindspore.errors import LabError
 
 # Raise it when the scan computes anything differently: older caches are then ignored.
@@ -29,7 +30,7 @@ MIN_CONTRAST = 3.0
 LISTED = 20
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FileRecord:
     """What the scan found out about one file.
 
@@ -86,7 +87,7 @@ def scan(folder, cache_path=None, workers=None, progress=True, splits=None):
     missing = [path for path in stamps if path not in contents]
     pool = ThreadPoolExecutor(workers or os.cpu_count())
     try:
-        results = pool.map(lambda path: _inspect(folder.root / path), missing)
+        results = map_in_order(pool, lambda path: _inspect(folder.root / path), missing)
         for path, content in zip(missing, tqdm(results, "scan", len(missing), unit="photo",
                                                disable=not (progress and missing)), strict=True):
             contents[path] = content

@@ -1,4 +1,5 @@
 """The training loop of a head: a visible loop over epochs, the steps of each in a compiled one."""
+import collections
 import math
 import time
 
@@ -151,8 +152,11 @@ class HeadTrainer:
         return rng.random(shape, np.float32) >= self.config.dropout
 
     def _measure(self, split):
-        logits = self.logits(split)
-        return scores(logits, split.labels)
+        totals, first = collections.Counter(), 0
+        for logits in apply_in_chunks(self.head.dense, split.rows):
+            totals.update(_sums(logits, split.labels[first:first + len(logits)]))
+            first += len(logits)
+        return {name: total / len(split.labels) for name, total in totals.items()}
 
     def logits(self, split):
         """Return (N, C) float32 logits of a prepared split."""
@@ -190,6 +194,11 @@ def scores(logits, labels):
         logits: (N, C) float32.
         labels: (N,) int.
     """
+    return {name: total / len(labels) for name, total in _sums(logits, labels).items()}
+
+
+def _sums(logits, labels):
+    """Return what `scores` returns, summed over the rows instead of averaged."""
     logits = logits.astype(np.float64)
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -197,6 +206,5 @@ def scores(logits, labels):
     # Place of the truth from 0; of equal logits the class that comes first is taken first.
     earlier = np.arange(logits.shape[1]) < labels[:, None]
     place = ((logits > of_truth) | ((logits == of_truth) & earlier)).sum(axis=1)
-    return {"loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
-            "top1": float((place < 1).mean()),
-            "top5": float((place < 5).mean())}
+    return {"loss": float(-log_probabilities[np.arange(len(labels)), labels].sum()),
+            "top1": int((place < 1).sum()), "top5": int((place < 5).sum())}

@@ -124,6 +124,7 @@ def test_the_search_in_blocks_equals_the_search_at_once(root, monkeypatch):
         write(root, f"b/copy{number}.jpg", CHANGES["mirrored"](photo(number)))
     whole = search(root)
     monkeypatch.setattr(duplicates, "HASH_ROWS", 7)
+    monkeypatch.setattr(duplicates, "HASH_COLUMNS", 11)
     monkeypatch.setattr(duplicates, "PAIRS_AT_ONCE", 3)
     assert search(root) == whole
 
