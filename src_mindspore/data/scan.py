@@ -210,14 +210,14 @@ def _read_cache(path, root):
     """Return a dict from (path, size, mtime_ns) to the values of `CONTENT`; empty if damaged."""
     known = {}
     with contextlib.suppress(OSError, ValueError, TypeError):
-        head, *lines = files.Path(path).read_text(encoding="utf-8").splitlines()
-        if json.loads(head) != _cache_head(root):
-            return {}
-        for line in lines:
-            name, size, mtime, *content = json.loads(line)
-            content = dict(zip(CONTENT, content, strict=True))
-            content["notes"] = tuple(content["notes"])
-            known[name, size, mtime] = tuple(content.values())
+        with open(path, encoding="utf-8") as lines:
+            if json.loads(next(lines, "")) != _cache_head(root):
+                return {}
+            for line in lines:
+                name, size, mtime, *content = json.loads(line)
+                content = dict(zip(CONTENT, content, strict=True))
+                content["notes"] = tuple(content["notes"])
+                known[name, size, mtime] = tuple(content.values())
         return known
     return {}
 

@@ -191,7 +191,7 @@ class FeatureCache:
         what: dict that decided the features.
         labels: (N,) int32.
         index: (N, 2) int32: image number and pass.
-        images: list of dicts with path, size and sha256.
+        photos: int, how many photos the rows show.
 
     Raises:
         LabError: incomplete, or a file is missing, truncated or swapped.
@@ -205,7 +205,7 @@ class FeatureCache:
             raise self._damaged(self.folder / "manifest.json",
                                 "it is not the manifest of this cache (damaged or swapped)")
         self.what = manifest["what"]
-        self.images = manifest["images"]
+        self.photos = len(manifest["images"])
         self.batches = manifest["batches"]
         self._verify()
         self.labels = np.concatenate([self._load("label", i) for i in range(len(self.batches))])
@@ -213,6 +213,11 @@ class FeatureCache:
 
     def __len__(self):
         return len(self.labels)
+
+    @property
+    def images(self):
+        """List of dicts with path, size and sha256; read again each time, not kept."""
+        return read_json(self.folder / "manifest.json")["images"]
 
     def _verify(self):
         for number, digests in enumerate(self.batches):

@@ -23,7 +23,7 @@ def train(run, caches, backbone, classes, config):
         LabError: see `HeadTrainer.run`.
         KeyboardInterrupt: Ctrl-C before the first epoch was saved.
     """
-    spec = head_spec(config, backbone.channels, len(classes), len(caches["train"].images))
+    spec = head_spec(config, backbone.channels, len(classes), caches["train"].photos)
     trainer = make_trainer(spec, split_of(caches["train"], spec, config),
                            split_of(caches["val"], spec, config), caches["train"].index, config)
     state = run.load_state()
