@@ -128,12 +128,12 @@ def bars(values, label, show="{:.1%}", control=0):
 ACCURACY = say(zh="准确率", en="accuracy")
 
 # %% [markdown] lang="zh"
-# ## 1 评分时少了十几分
+# ## 1 一交上去就掉分
 #
 # 在自己的电脑上验证集分数很好，交上去却低了一截。评分程序用 `cv2.imread` 读照片，再交给你的 `predict(image)`。下面照样做一遍。
 
 # %% [markdown] lang="en"
-# ## 1 A dozen points less when graded
+# ## 1 Lower as soon as it is graded
 #
 # At home the score on val is fine; handed in, it is clearly lower. The grader reads photos with `cv2.imread` and hands them to your `predict(image)`. The cell does the same.
 
@@ -210,10 +210,10 @@ assert _given == photos.classes.english[int(_expected.argmax())], say(
 ### END TESTS
 
 # %% [markdown] lang="zh"
-# 红蓝互换以后，照片在人眼里仍然认得出，网络也还能答对大半，所以它看起来像“运气不好”，而不像一个错误。程序画的图丢几分，真实照片要丢十几分。课程的 2021 版交来 BGR，新版交来 RGB，动手之前先看清自己那一版的说明。
+# 红蓝互换以后，照片在人眼里仍然认得出，网络也还能答对大半，所以它看起来像“运气不好”，而不像一个错误。程序画的图丢几分，真实照片要丢十分上下。课程的 2021 版交来 BGR，新版交来 RGB，动手之前先看清自己那一版的说明。
 
 # %% [markdown] lang="en"
-# With red and blue swapped a person still knows the things, and so does the network, mostly; it looks like bad luck and not like a mistake. On drawn pictures it costs a few points, on photos a dozen. The course's 2021 text hands over BGR, the current one RGB: read yours before you start.
+# With red and blue swapped a person still knows the things, and so does the network, mostly; it looks like bad luck and not like a mistake. On drawn pictures it costs a few points, on photos ten or more. The course's 2021 text hands over BGR, the current one RGB: read yours before you start.
 
 # %% [markdown] lang="zh"
 # ## 2 验证集考得太好
@@ -348,8 +348,10 @@ assert cache_folder("results", dict(reversed(_a.items()))) == _name, say(
     zh="同样的设置，只是换了顺序，名字就变了：白白重算。",
     en="The same settings in another order get another name: computed again for nothing.")
 _hash = builtins.hash
+# Python's hash() differs from run to run; here it is the same for all, and no help.
 builtins.hash = lambda _: 7
 try:
+    _name = cache_folder("results", _a)
     for _key, _value in (("batch_size", 16), ("repeat", 8), ("seed", 2), ("backbone", "v3"),
                          ("preprocess", {"resize": 0}), ("colour", "BGR")):
         assert cache_folder("results", {**_a, _key: _value}) != _name, say(
@@ -599,9 +601,9 @@ assert _out.shape == (8, 26), say(
 assert not np.allclose(_out.sum(1), 1, atol=1e-3), say(
     zh="每行加起来等于 1：Softmax 还在。损失函数自己会做，这里要给它 logits。",
     en="Rows sum to 1: the Softmax is still there. The loss does that itself and wants logits.")
-assert _out.std(1).min() > 1e-3, say(
-    zh="一张照片的 26 个输出仍然相等：权重的初始值一样，所有类别就一样。",
-    en="The 26 outputs of a photo are still equal: equal weights make equal classes.")
+assert min(p.asnumpy().std() for p in _head.trainable_params() if p.ndim == 2) > 1e-4, say(
+    zh="权重的初始值仍然全都一样：权重一样，所有类别就一样。",
+    en="The weights still start all alike: equal weights make equal classes.")
 assert [p for p in _head.trainable_params() if p.ndim == 1], say(zh="还缺偏置。", en="The bias is still missing.")
 _losses = losses_of(_head)
 assert _losses[-1] < 1, say(
