@@ -105,7 +105,7 @@ lab.show(plot_runs, {f"lr_max = {rate:g}": learn(f"{rate:g}", lr_max=rate) for r
 #
 # - **最小的两个**：方向没错，步子太碎，12 轮走不了多远。曲线还在稳稳地下降，说明时间全花在路上了。
 # - **0.005**：几轮之内就降下来了，之后变平。
-# - **5**：第一轮的损失大得离谱，一步跨过了山谷。后来居然又好起来了，因为我们训练的只是一层：全连接层加交叉熵，损失是一只没有坑洼的“碗”，怎么折腾也回得来。整个深度网络就没有这么宽容，同样的学习率会直接变成 NaN。
+# - **5**：损失忽上忽下，一步就跨过了山谷：照片多时一直静不下来，图片少时能碰巧全部背下来。准确率居然没有垮，因为我们训练的只是一层：全连接层加交叉熵，损失是一只没有坑洼的“碗”，怎么折腾也回得来。整个深度网络就没有这么宽容，同样的学习率往往直接变成 NaN。
 #
 # 请注意，训练损失最低的那条线，验证准确率不一定最高：步子越大，权重长得越快，网络对训练照片越是“过于自信”。
 
@@ -114,7 +114,7 @@ lab.show(plot_runs, {f"lr_max = {rate:g}": learn(f"{rate:g}", lr_max=rate) for r
 #
 # - **The two smallest**: the direction is right, the steps are tiny, and 12 epochs do not get far. A curve that is still falling steadily says that the time went into walking.
 # - **0.005**: down within a few epochs, flat afterwards.
-# - **5**: the loss of the first epoch is absurd, the first steps jump right across the valley. That it recovers at all is owed to our training a single layer: a Dense layer under cross-entropy has a loss like a bowl without dents, and from anywhere in it there is a way back. A whole deep network is not so kind; there, such a rate ends in NaN.
+# - **5**: the loss leaps up and down, each step jumps right across the valley: with many photos it never comes to rest, a few pictures it may happen to learn by heart. That the accuracy survives is owed to our training a single layer: a Dense layer under cross-entropy has a loss like a bowl without dents, and from anywhere in it there is a way back. A whole deep network is not so kind; there, such a rate often ends in NaN.
 #
 # Mind that the line with the lowest train loss need not be the highest on val: the larger the steps, the faster the weights grow, and the surer the head becomes of its training photos.
 
@@ -183,24 +183,28 @@ if lab.has_widgets:
              lr_end=(0.0, 0.05, 0.01), warmup=(0, 100, 5))
 
 # %% [markdown] lang="zh"
-# **预热**有什么用？刚开始权重是随机的，梯度又大又乱，这时迈大步最危险。为了看得清楚，我们故意用一个过大的学习率，跑三次。
+# **预热**有什么用？刚开始权重是随机的，梯度又大又乱，这时迈大步最危险；预热让学习率从零慢慢涨上来。对我们的头有没有用，试了才知道：三条曲线，最大学习率都是 0.05。
 
 # %% [markdown] lang="en"
-# What is **warm-up** good for? The weights are random at first and the gradients large and contradictory; that is the worst moment for a long step. To see it plainly, take a rate that is too large on purpose, three times.
+# What is **warm-up** good for? The weights are random at first and the gradients large and contradictory; that is the worst moment for a long step. Warm-up lets the rate grow from zero. Whether our head needs it is a matter for an experiment: three schedules, all with 0.05 at the top.
 
 # %%
-large = {"lr_max": 5.0}
+top = {"lr_max": 0.05}
 lab.show(plot_runs, {
-    "constant": learn("constant", **large),
-    "cosine": learn("cosine", **large, decay_type="cosine"),
+    "constant": learn("constant", **top),
+    "cosine": learn("cosine", **top, decay_type="cosine"),
     say(zh="cosine，预热 3 轮", en="cosine, 3 epochs of warm-up"):
-        learn("warm-up", **large, decay_type="cosine", warmup_epochs=3)})
+        learn("warm-up", **top, decay_type="cosine", warmup_epochs=3)})
 
 # %% [markdown] lang="zh"
-# 看左图第一个点：有预热，开头那一下冲击小了。但请诚实地看右图：几轮之后三者相差不过几张照片。单层的头本来就回得来，预热几乎是多余的，推荐设置里也没有用它。预热真正的用武之地是训练整个深度网络，尤其是大批次或者用 Adam 的时候。**一个技巧有没有用，要看你的问题里有没有它要治的病。**
+# 左图：有预热的那条起步慢，cosine 的两条最后停得比 constant 早。右图：三者的验证准确率只差几张照片。
+#
+# 单层的头用不着预热，它从哪里都走得回来，推荐设置里也没有预热。预热真正的用武之地是训练整个深度网络：一开始走错一大步，后面的层就再也收不到有用的信号。还要记住，预热只是推迟：学习率如果本来就太大，升到顶点时照样太大。**一个技巧有没有用，要看你的问题里有没有它要治的病。**
 
 # %% [markdown] lang="en"
-# Look at the first point on the left: warm-up softens the shock of the start. But be honest about the right: after a few epochs the three differ by a few photos. A single layer finds its way back in any case, so warm-up is all but useless here, and the recommended preset has none. It earns its keep in whole deep networks, with large batches or with Adam. **A trick helps if you have the disease that it cures.**
+# On the left the run with warm-up sets out more slowly, and both cosines come to rest above the constant rate. On the right the three are a few photos apart.
+#
+# A single layer needs no warm-up: it finds its way back from anywhere, and the recommended preset has none. Warm-up earns its keep in whole deep networks, where one long false step at the start leaves later layers without a useful signal. And remember that it only delays: a rate that is too large is still too large once it is reached. **A trick helps if you have the disease that it cures.**
 
 # %% [markdown] lang="zh"
 # ## 5 动量和 Adam：步子是怎么变的
@@ -231,12 +235,12 @@ lab.show(plot_runs, {
 # %% [markdown] lang="zh"
 # 预言应验：SGD 0.05 和动量 0.9 的 0.005 几乎重合。所以“动量更好”这句话，有一半只是“学习率大了十倍”；公平的比较要让两边各用各的合适学习率。
 #
-# Adam 用 0.0005 就够；把学习率放大一百倍，训练损失照样降到几乎为零，验证准确率却低了下来：每个特征不论重要与否都被推着走同样远，噪声也学了进去。课程的“好设置”在没有归一化的特征上用 Adam、学习率 0.03，第 8 节的阶梯里你会看到它的代价。
+# Adam 用 0.0005 就够。把学习率放大一百倍，每个特征不论重要与否都被推着大步走：照片多时损失跳个不停，图片少时倒能一路降到零，但那是把噪声也背了下来，验证准确率反而更低。课程的“好设置”在没有归一化的特征上用 Adam、学习率 0.03，第 8 节的阶梯里你会看到它的代价。
 
 # %% [markdown] lang="en"
 # The prediction holds: SGD at 0.05 and momentum 0.9 at 0.005 all but coincide. Half of "momentum is better" is "the rate was ten times as large"; a fair comparison gives each its own good rate.
 #
-# Adam needs no more than 0.0005. With a hundred times that, the train loss still goes to nearly nothing, but val ends lower: every feature is pushed as far as any other, whether it matters or not, and noise is learnt along with it. The course's good settings use Adam with 0.03 on features that are not normalised; on the ladder of section 8 you will see what that costs.
+# Adam needs no more than 0.0005. With a hundred times that, every feature is pushed far, whether it matters or not: with many photos the loss keeps jumping; with few pictures it does fall to nothing, but noise is learnt by heart along the way, and val ends lower. The course's good settings use Adam with 0.03 on features that are not normalised; on the ladder of section 8 you will see what that costs.
 
 # %% [markdown] lang="zh"
 # ## 6 权重衰减 3.0 为什么致命
@@ -361,7 +365,7 @@ lab.show(plot_rungs, rights)
 #
 # 1. **最大的一步是去掉一个错误**（衰减 3.0），不是加一个技巧。
 # 2. **有一级是往下走的**。别人配方里的每一项都要单独检验，包括出现在“好设置”里的。
-# 3. **越往上，区间越重叠**。最后几级的差别，光看这张图说不清。下一节讲怎样说清。
+# 3. **越往上，区间越重叠**。相邻两级的差别，光看这张图说不清。下一节讲怎样说清。
 #
 # 项目自带的阶梯（`.venv/bin/python -m src_mindspore.evaluation.ladder`）用全部遍数、五折、三个种子，还包括 RGB/BGR 那一级，要跑得久一些；结果在 README 里。
 
@@ -370,7 +374,7 @@ lab.show(plot_rungs, rights)
 #
 # 1. **The largest step is a mistake removed** (the decay of 3.0), not a trick added.
 # 2. **One rung leads down.** Every item of somebody's recipe has to be tried alone, those of "good settings" included.
-# 3. **The higher, the more the intervals overlap.** About the last rungs this picture decides nothing. The next section does.
+# 3. **The higher, the more the intervals overlap.** Which of two neighbours is better, this picture cannot say. The next section can.
 #
 # The project's own ladder (`.venv/bin/python -m src_mindspore.evaluation.ladder`) takes all passes, five folds and three seeds, has a rung for RGB and BGR, and takes longer; its results stand in the README.
 

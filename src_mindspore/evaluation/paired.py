@@ -78,7 +78,7 @@ def right_in_folds(cache, groups, channels, classes, config, folds=3):
     passes = int(number.max()) + 1
     if config.repeat > passes or not cache.what["include_clean"]:
         raise LabError(f"The cache {cache.folder} has {passes} passes, and its first one is "
-                       f"{'clean' if cache.manifest['include_clean'] else 'augmented'}; expected "
+                       f"{'clean' if cache.what['include_clean'] else 'augmented'}; expected "
                        f"at least {config.repeat}, and a clean first one (include_clean).")
     rows = cache.features(head_spec(config, channels, len(classes), 0).columns(),
                           config.memory_limit_mb * 2**20)

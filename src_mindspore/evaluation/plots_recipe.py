@@ -1,9 +1,15 @@
 """Pictures for choosing a recipe: schedules, runs side by side, a range test, rungs of a ladder."""
-
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+)
 
 from src_mindspore.evaluation.metrics import wilson_interval
 from src_mindspore.evaluation.plots import saved_figure
+from src_mindspore.evaluation.tables import format_percent
 
 COLOURS = ("#1f6fb4", "#d95f02", "#3c8d40", "#8e4b9e", "#a0772a", "#666666")
 GRID = "#e4e4e4"
@@ -67,6 +73,7 @@ def plot_runs(histories, path, language="en"):
             loss.plot(epochs, [row["train_loss"] for row in rows], **style)
             top1.plot(epochs, [row["val_top1"] for row in rows], **style)
         loss.set_yscale("log")
+        _plain_powers(loss.yaxis)
         loss.set_ylabel(words["loss"])
         top1.set_ylabel(words["accuracy"])
         top1.set_ylim(0, 1.02)
@@ -76,7 +83,7 @@ def plot_runs(histories, path, language="en"):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             _tidy(axes)
         figure.legend(*top1.get_legend_handles_labels(), loc="outside lower center",
-                      ncols=min(len(histories), 4), frameon=False)
+                      ncols=min(len(histories), 3 if len(histories) > 4 else 4), frameon=False)
 
 
 def plot_range_test(result, path, language="en"):
@@ -97,6 +104,7 @@ def plot_range_test(result, path, language="en"):
             rate = getattr(result, name)
             axes.axvline(rate, color=colour, linestyle="--", label=words[name].format(rate=rate))
         axes.set_xscale("log")
+        _plain_powers(axes.xaxis)
         axes.set_ylim(0, 1.05 * max(result.smoothed.max(), result.losses[0]))
         axes.set_xlabel(words["learning_rate"])
         axes.set_ylabel(words["batch_loss"])
@@ -119,13 +127,20 @@ def plot_rungs(rights, path, language="en"):
             low, high = wilson_interval(int(right.sum()), len(right))
             axes.plot((low, high), (place, place), color=COLOURS[0], linewidth=3, alpha=0.45)
             axes.plot(right.mean(), place, "o", color=COLOURS[0])
-            axes.annotate(f"{right.mean():.1%}", (right.mean(), place), xytext=(0, 7),
+            axes.annotate(format_percent(right.mean()), (right.mean(), place), xytext=(0, 7),
                           textcoords="offset points", ha="center", fontsize=9)
         axes.set_yticks(range(len(rights)), list(rights))
         axes.set_ylim(len(rights) - 0.5, -0.7)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         axes.set_xlabel(words["right"].format(n=len(right)))
         _tidy(axes)
+
+
+def _plain_powers(axis):
+    # Matplotlib writes powers as formulas, and a saved figure shows formulas as they are typed.
+    axis.set_major_locator(LogLocator(subs=(1, 3), numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _tidy(axes):
