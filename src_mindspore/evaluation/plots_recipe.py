@@ -73,7 +73,7 @@ def plot_runs(histories, path, language="en"):
             loss.plot(epochs, [row["train_loss"] for row in rows], **style)
             top1.plot(epochs, [row["val_top1"] for row in rows], **style)
         loss.set_yscale("log")
-        _plain_powers(loss.yaxis)
+        _plain_powers(loss.yaxis, *loss.get_ylim())
         loss.set_ylabel(words["loss"])
         top1.set_ylabel(words["accuracy"])
         top1.set_ylim(0, 1.02)
@@ -104,7 +104,7 @@ def plot_range_test(result, path, language="en"):
             rate = getattr(result, name)
             axes.axvline(rate, color=colour, linestyle="--", label=words[name].format(rate=rate))
         axes.set_xscale("log")
-        _plain_powers(axes.xaxis)
+        _plain_powers(axes.xaxis, *axes.get_xlim())
         axes.set_ylim(0, 1.05 * max(result.smoothed.max(), result.losses[0]))
         axes.set_xlabel(words["learning_rate"])
         axes.set_ylabel(words["batch_loss"])
@@ -136,9 +136,10 @@ def plot_rungs(rights, path, language="en"):
         _tidy(axes)
 
 
-def _plain_powers(axis):
+def _plain_powers(axis, low, high):
     # Matplotlib writes powers as formulas, and a saved figure shows formulas as they are typed.
-    axis.set_major_locator(LogLocator(subs=(1, 3), numticks=6))
+    few = high < 1000 * low
+    axis.set_major_locator(LogLocator(subs=(1, 3) if few else (1,), numticks=8))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -40,9 +40,21 @@ def test_runs_show_loss_and_accuracy(drawn):
     loss, top1 = map(lines_of, figure.axes)
     assert loss["a"] == ([1, 2, 3], [3.0, 1.5, 1.0])
     assert top1["b"] == ([1, 2], [0.5, 0.75])
-    assert "$" not in "".join(t.get_text() for t in figure.axes[0].get_yticklabels())
     styles = {line.get_linestyle() for line in figure.axes[0].get_lines()}
     assert len(styles) == 2, "a run that lies on another could not be seen"
+
+
+@pytest.mark.parametrize("losses", [(3, 1, 0.4), (3, 1e-3, 1e-7), (2.8, 2.7, 2.6)])
+def test_losses_of_any_size_get_a_few_plain_numbers(drawn, losses):
+    rows = [{**row, "train_loss": loss} for row, loss in zip(HISTORY, losses, strict=True)]
+    figure, _ = drawn(plots_recipe.plot_runs, {"a": rows})
+    axes = figure.axes[0]
+    low, high = axes.get_ylim()
+    shown = [label.get_text() for label in axes.get_yticklabels()
+             if low <= label.get_position()[1] <= high]
+    assert len(shown) <= 10
+    assert shown == [f"{float(text):g}" for text in shown]
+    assert len(shown) >= (2 if high > 3 * low else 0)
 
 
 def test_range_test_marks_what_it_suggests(drawn, mindspore):
