@@ -319,14 +319,14 @@ for row, changes in zip(axes, (course_views, {}), strict=True):
 # `repeat` has a side effect that is easily missed: twice the rows are twice the **steps** in an epoch. If accuracy rises, is it for the new views, or merely for more steps? Exercise 2 does the sums.
 
 # %% [markdown] lang="zh"
-# ## 8 阶梯：一级只改一处
+# ## 8 阶梯：一级一级往上走
 #
-# 现在从课程默认设置开始，每一级在上一级的基础上改一处，全部读同一份缓存。评分用三折交叉验证：训练照片分三份，轮流拿一份当考题，**每张训练照片恰好被考一次**，验证集一张不碰。同一张照片的副本（`group_ids` 找出来的）总在同一份里。
+# 现在从课程默认设置开始，每一级在上一级的基础上改一步（第五级和最后一级一次改了几处，因为它们要配合着用），全部读同一份缓存。评分用三折交叉验证：训练照片分三份，轮流拿一份当考题，**每张训练照片恰好被考一次**，验证集一张不碰。同一张照片的副本（`group_ids` 找出来的）总在同一份里。
 
 # %% [markdown] lang="en"
-# ## 8 The ladder: one change a rung
+# ## 8 The ladder, rung by rung
 #
-# Start from the course default and change one thing a rung, always reading the same cache. Each rung is judged by cross-validation in three folds: the train photos are divided into three parts, each is the exam once, so **every train photo is asked about exactly once**, and val is not touched. Copies of a photo (found by `group_ids`) share a fold.
+# Start from the course default and change one thing a rung (the fifth and the last change several that belong together), always reading the same cache. Each rung is judged by cross-validation in three folds: the train photos are divided into three parts, each is the exam once, so **every train photo is asked about exactly once**, and val is not touched. Copies of a photo (found by `group_ids`) share a fold.
 
 # %%
 steps = {
@@ -341,8 +341,9 @@ steps = {
         "optimizer": "momentum", "momentum": 0.9, "normalise": True, "weight_init": "he",
         "has_bias": True, "lr_max": 0.005},
     say(zh="+ 增强的第二遍", en="+ a second, augmented pass"): {"repeat": 2},
-    say(zh="+ RBF 头、标签平滑（推荐）", en="+ RBF head, smoothing (recommended)"): {
-        "head": "rbf", "normalise": False, "lr_max": 0.3, "label_smoothing": 0.3}}
+    say(zh="推荐设置：RBF 头、标签平滑", en="recommended: RBF head, smoothing"): {
+        "head": "rbf", "normalise": False, "lr_max": 0.3, "label_smoothing": 0.3,
+        "batch_size": 128, "weight_decay": 2e-5}}
 
 # %%
 from src_mindspore.data.duplicates import group_ids
@@ -367,7 +368,7 @@ lab.show(plot_rungs, rights)
 # 2. **有一级是往下走的**。别人配方里的每一项都要单独检验，包括出现在“好设置”里的。
 # 3. **越往上，区间越重叠**。相邻两级的差别，光看这张图说不清。下一节讲怎样说清。
 #
-# 项目自带的阶梯（`.venv/bin/python -m src_mindspore.evaluation.ladder`）用全部遍数、五折、三个种子，还包括 RGB/BGR 那一级，要跑得久一些；结果在 README 里。
+# 项目自带的阶梯（`.venv/bin/python -m src_mindspore.evaluation.ladder`）用每一级自己的全部遍数、五折、三个种子，还包括 RGB/BGR 那一级，要跑得久一些；结果在 README 里。
 
 # %% [markdown] lang="en"
 # Three things to notice:
@@ -376,7 +377,7 @@ lab.show(plot_rungs, rights)
 # 2. **One rung leads down.** Every item of somebody's recipe has to be tried alone, those of "good settings" included.
 # 3. **The higher, the more the intervals overlap.** Which of two neighbours is better, this picture cannot say. The next section can.
 #
-# The project's own ladder (`.venv/bin/python -m src_mindspore.evaluation.ladder`) takes all passes, five folds and three seeds, has a rung for RGB and BGR, and takes longer; its results stand in the README.
+# The project's own ladder (`.venv/bin/python -m src_mindspore.evaluation.ladder`) takes each preset's own passes, five folds and three seeds, has a rung for RGB and BGR, and takes longer; its results stand in the README.
 
 # %% [markdown] lang="zh"
 # ## 9 126/130 比 124/130 好吗？
@@ -641,9 +642,9 @@ assert p_value(0, 0) == 1, say(zh="没有分歧时返回 1.0。", en="Without di
 # %% [markdown] lang="zh"
 # 总分只差两张，最极端的 `(2, 0)` 也有 p = 0.5。所以答案是：**130 张照片分不出 126 和 124**，不管分歧怎么分布。
 #
-# **最后想一想，不计分：** 全班五十个人的模型其实一样好，都考这 130 张。排名第一的同学会得多少分？他写的“获奖经验”值得抄吗？（用 `rng.binomial(130, 0.96, 50).max()` 多抽几次。）
+# **最后想一想，不计分：** 全班五十个人的模型其实一样好，都考这 130 张。排名第一的同学会得多少分？他写的“获奖经验”值得抄吗？（多运行几次 `np.random.default_rng().binomial(130, 0.96, 50).max()`。）
 
 # %% [markdown] lang="en"
 # With totals two apart, even the most extreme case, `(2, 0)`, has p = 0.5. So the answer: **130 photos cannot tell 126 from 124**, however the disagreements fall.
 #
-# **A last thought, without points:** fifty students have models that are in truth equally good, and all sit these 130 photos. What does the best of them score? Is the winner's advice worth copying? (Draw `rng.binomial(130, 0.96, 50).max()` a few times.)
+# **A last thought, without points:** fifty students have models that are in truth equally good, and all sit these 130 photos. What does the best of them score? Is the winner's advice worth copying? (Run `np.random.default_rng().binomial(130, 0.96, 50).max()` a few times.)
