@@ -14,6 +14,8 @@ from src_mindspore.data.threads import map_in_order
 SETTINGS = {"epochs": 2, "batch_size": 500, "optimizer": "momentum", "lr_init": 0.0, "lr_max": 0.1,
             "lr_end": 0.0, "warmup_epochs": 0, "decay_type": "cosine", "decay_rate": 0.1,
             "decay_steps": 3, "momentum": 0.9, "weight_decay": 1e-4, "label_smoothing": 0.0,
+            "loss": "cross_entropy", "class_weights": "none", "sampler": "none",
+            "sampler_power": 0.5, "lookahead": 0,
             "dropout": 0.0, "seed": 1, "memory_limit_mb": 1}
 WIDTH = 64
 

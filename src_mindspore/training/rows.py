@@ -16,7 +16,7 @@ ROWS_AT_ONCE = 4096
 @dataclasses.dataclass(frozen=True)
 class Split:
     """Rows of one split: (N, F) float32 features (an array, or rows on disk that
-    `rows[numbers]` reads) and (N,) int32 labels.
+    `rows[numbers]` reads) and (N,) int32 labels or, in train, (N, C) float32 soft labels.
     """
 
     rows: object
