@@ -34,9 +34,8 @@ def train_from_disk(count, folder):
     """Train a head on `count` rows that are made when they are read."""
     from src_mindspore.features.cache import MappedRows
     from src_mindspore.heads.linear import MobileNetV2Head
-    from src_mindspore.training.head_of_config import root_statistics
     from src_mindspore.training.loop import HeadTrainer
-    from src_mindspore.training.rows import Split
+    from src_mindspore.training.rows import Split, root_statistics
     rows = MappedRows(lambda number: np.random.default_rng(number).random((500, WIDTH), np.float32),
                       [500] * (count // 500), slice(None))
     head = MobileNetV2Head(WIDTH, 1, 5, normalise=True)

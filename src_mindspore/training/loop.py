@@ -5,6 +5,7 @@ import time
 
 import mindspore as ms
 import numpy as np
+from easydict import EasyDict
 from mindspore import nn
 
 from src_mindspore.errors import LabError
@@ -190,6 +191,21 @@ class HeadTrainer:
                 if prefix + parameter.name in state:
                     parameter.set_data(ms.Tensor(state[prefix + parameter.name]))
         self.history = list(history)
+
+
+class FittedTrainer(HeadTrainer):
+    """Measures a head that was fitted at once: one epoch, in which nothing is left to learn.
+
+    Args:
+        head, train, val, config: as for HeadTrainer.
+    """
+
+    def __init__(self, head, train, val, config):
+        super().__init__(head, train, val, EasyDict({
+            **config, "epochs": 1, "warmup_epochs": 0, "lr_max": 0.0, "lr_end": 0.0}))
+
+    def _train_one_epoch(self, epoch):
+        pass
 
 
 def scores(logits, labels):

@@ -47,8 +47,8 @@ def splits():
 def make_trainer(mindspore, splits, tmp_path):
     """Function from settings to a HeadTrainer with a new linear head."""
     from src_mindspore.heads.linear import MobileNetV2Head
-    from src_mindspore.training.head_of_config import root_statistics
     from src_mindspore.training.loop import HeadTrainer
+    from src_mindspore.training.rows import root_statistics
 
     def make(train=None, normalise=True, **changes):
         config = settings(features_path=str(tmp_path), **changes)
@@ -322,7 +322,7 @@ def test_scores_are_those_of_scikit_learn(mindspore, classes):
 
 
 def test_statistics_are_those_of_the_square_roots(mindspore):
-    from src_mindspore.training.head_of_config import root_statistics
+    from src_mindspore.training.rows import root_statistics
     rows = np.random.default_rng(5).gamma(0.3, 2, (101, 7)).astype(np.float32)
     rows[:, 3] = 0  # a channel that never fires
     mean, deviation = root_statistics(rows, chunk=10)
