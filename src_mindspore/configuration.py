@@ -199,6 +199,13 @@ def _check_together(config):
         raise LabError("reduction none keeps every position of the feature map; it goes with "
                        "--head linear --normalise false only.")
 
+    if (config.mixup or config.cutmix) and config.head.startswith("svm"):
+        raise LabError("mixup and cutmix give a photo shares of two classes, and a support vector "
+                       "machine puts it on one side. Set both to 0, or take --head rbf.")
+    if (config.mixup or config.cutmix) and config.repeat == 1 and config.include_clean:
+        raise LabError("mixup and cutmix change augmented passes only, and with repeat 1 and "
+                       "include_clean true there is none. Raise --repeat.")
+
 
 def to_yaml(config):
     """Return a configuration as YAML text that `read_yaml` reads back."""

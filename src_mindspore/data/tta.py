@@ -21,7 +21,7 @@ class TTASpec:
 
     Attributes:
         kind: 'none': the photo as it is; 'flip': it and its mirror image; 'crops': it and random
-            views in the geometry of training, their colours left alone.
+            views in the geometry of training, their pixels left alone.
         views: int >= 2, how many, for 'crops'.
         average: 'probabilities' or 'logits'.
     """
@@ -54,7 +54,7 @@ class TTASpec:
             views.append(views[0][:, ::-1])
         if self.kind == "crops":
             geometry = AugmentSpec(**{**augmentation, "brightness": 0.0, "contrast": 0.0,
-                                      "saturation": 0.0})
+                                      "saturation": 0.0, "erasing": 0.0})
             views += [augment(image, preprocess, geometry, rng_for(0, "view", number))
                       for number in range(1, self.views)]
         return np.stack(views)

@@ -102,7 +102,9 @@ class CrossvalData:
         spec = head_spec(config, channels, classes, int((fold_of != fold).sum()))
         columns = spec.columns()
         rows, clean = self.rows(columns.start, columns.stop)
-        learn = np.flatnonzero(fold_of[self.cache.index[:, 0]] != fold)
+        # Mixed photos have a partner in a third column; neither of the two may be asked about.
+        photos = np.delete(self.cache.index, 1, axis=1)
+        learn = np.flatnonzero((fold_of[photos] != fold).all(axis=1))
         ask = np.flatnonzero(fold_of == fold)
         return make_trainer(spec, Split(subset(rows, learn), self.cache.labels[learn]),
                             Split(subset(clean, ask), self.clean.labels[ask]),
