@@ -195,9 +195,16 @@ def _check_together(config):
         raise LabError(f"reduction none keeps every position of the feature map, which has one for "
                        f"32x32 pixels; the input is {height}x{width}. Take a square input whose "
                        "side is a multiple of 32, or another --reduction.")
-    if config.reduction is None and (config.normalise or config.head == "rbf"):
+    if config.reduction is None and (config.normalise or config.head != "linear"):
         raise LabError("reduction none keeps every position of the feature map; it goes with "
                        "--head linear --normalise false only.")
+
+    if (config.mixup or config.cutmix) and config.head.startswith("svm"):
+        raise LabError("mixup and cutmix give a photo shares of two classes, and a support vector "
+                       "machine puts it on one side. Set both to 0, or take --head rbf.")
+    if (config.mixup or config.cutmix) and config.repeat == 1 and config.include_clean:
+        raise LabError("mixup and cutmix change augmented passes only, and with repeat 1 and "
+                       "include_clean true there is none. Raise --repeat.")
 
 
 def to_yaml(config):

@@ -44,6 +44,11 @@ class Model:
         """What logits are divided by before they become probabilities; float > 0."""
         return self.meta.get("temperature", 1.0)
 
+    @property
+    def augmentation(self):
+        """The augmentation it was trained with: a dict of `AugmentSpec`, or None."""
+        return self.meta.get("augmentation")
+
     def logits(self, images):
         """Compute logits, whatever activation the network ends in.
 
@@ -88,7 +93,7 @@ def undo_activation(outputs, activation):
     return np.log(outputs) - np.log1p(-np.minimum(outputs, 1 - limits.epsneg))
 
 
-def save_model(path, backbone, head, spec, classes, temperature, metrics):
+def save_model(path, backbone, head, spec, classes, temperature, metrics, augmentation=None):
     """Write backbone and head as one checkpoint that loads into `mobilenet_v2(backbone, head)`.
 
     Args:
@@ -99,11 +104,12 @@ def save_model(path, backbone, head, spec, classes, temperature, metrics):
         classes: ClassNames.
         temperature: float, what logits are divided by before they become probabilities.
         metrics: JSON-able dict, what was measured when it was chosen.
+        augmentation: dict from `AugmentSpec.to_dict`, how its training photos were changed.
     """
     save_checkpoint(mobilenet_v2(backbone.cell, head), path, {
         "kind": "network", **backbone.contract(), "preprocess": backbone.preprocess.to_dict(),
         "head": spec.to_dict(), "classes": classes.to_dict(), "temperature": temperature,
-        "metrics": metrics})
+        "metrics": metrics, "augmentation": augmentation})
 
 
 def load_network(path):

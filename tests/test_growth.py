@@ -14,6 +14,8 @@ from src_mindspore.data.threads import map_in_order
 SETTINGS = {"epochs": 2, "batch_size": 500, "optimizer": "momentum", "lr_init": 0.0, "lr_max": 0.1,
             "lr_end": 0.0, "warmup_epochs": 0, "decay_type": "cosine", "decay_rate": 0.1,
             "decay_steps": 3, "momentum": 0.9, "weight_decay": 1e-4, "label_smoothing": 0.0,
+            "loss": "cross_entropy", "class_weights": "none", "sampler": "none",
+            "sampler_power": 0.5, "lookahead": 0,
             "dropout": 0.0, "seed": 1, "memory_limit_mb": 1}
 WIDTH = 64
 
@@ -32,9 +34,8 @@ def train_from_disk(count, folder):
     """Train a head on `count` rows that are made when they are read."""
     from src_mindspore.features.cache import MappedRows
     from src_mindspore.heads.linear import MobileNetV2Head
-    from src_mindspore.training.head_of_config import root_statistics
     from src_mindspore.training.loop import HeadTrainer
-    from src_mindspore.training.rows import Split
+    from src_mindspore.training.rows import Split, root_statistics
     rows = MappedRows(lambda number: np.random.default_rng(number).random((500, WIDTH), np.float32),
                       [500] * (count // 500), slice(None))
     head = MobileNetV2Head(WIDTH, 1, 5, normalise=True)

@@ -192,6 +192,7 @@ def test_flipped_copies_are_averaged_as_by_hand(finished_run, model, val_images,
                                                 drawn_data):
     from scipy.special import softmax
 
+    from src_mindspore.data.tta import TTASpec
     from src_mindspore.evaluation.predict import predict
     images, labels = val_images
     both = [softmax(model.logits(x).astype(np.float64) / model.temperature, axis=1)
@@ -199,13 +200,50 @@ def test_flipped_copies_are_averaged_as_by_hand(finished_run, model, val_images,
     expected = (both[0] + both[1]) / 2
     paths = [path.relative_to(drawn_data).as_posix()
              for path in sorted((drawn_data / "val").rglob("*.jpg"))]
-    predictions = predict(model, drawn_data, paths, labels, tta="flip", batch_size=4,
+    predictions = predict(model, drawn_data, paths, labels, TTASpec("flip"), batch_size=4,
                           progress=False)
     np.testing.assert_allclose(predictions.probabilities, expected, atol=1e-5)
     assert np.abs(expected - both[0]).max() > 1e-3
     result = evaluate_json("--ckpt", finished_run.folder / "best.ckpt", "--tta", "flip")
     assert result["correct"] == (expected.argmax(1) == labels).sum()
     assert result["tta"] == "flip"
+
+
+def test_crops_are_those_of_training(finished_run, model, evaluate_json, drawn_data):
+    """Predictions of the views, made by hand with the augmentation that training used."""
+    from scipy.special import softmax
+
+    from src_mindspore.data.augment import AugmentSpec, augment, rng_for
+    from src_mindspore.data.decode import load_rgb
+    from src_mindspore.data.preprocess import normalise, resize_and_crop
+    from src_mindspore.data.tta import TTASpec
+    from src_mindspore.evaluation.predict import predict
+    trained = finished_run.caches["train"].what["augmentation"]
+    geometry = AugmentSpec(trained["crop_scale"], trained["crop_ratio"], trained["flip"], 0, 0, 0)
+    path = next((drawn_data / "val").rglob("*.jpg"))
+    photo, spec = load_rgb(path), model.preprocess
+    views = [resize_and_crop(photo, spec),
+             *(augment(photo, spec, geometry, rng_for(0, "view", n)) for n in (1, 2))]
+    logits = model.logits(normalise(np.stack(views), spec)) / model.temperature
+    assert np.abs(logits[0] - logits[1]).max() > 1e-3
+    for average, expected in (("logits", softmax(logits.mean(axis=0))),
+                              ("probabilities", softmax(logits, axis=1).mean(axis=0))):
+        predictions = predict(model, drawn_data, [path.relative_to(drawn_data).as_posix()], [0],
+                              TTASpec("crops", 3, average), progress=False)
+        np.testing.assert_allclose(predictions.probabilities[0], expected, atol=1e-5)
+    result = evaluate_json("--ckpt", finished_run.folder / "best.ckpt", "--tta", "crops",
+                           "--tta_views", "3")
+    assert result["tta_spec"] == {"kind": "crops", "views": 3, "average": "probabilities"}
+
+
+def test_crops_need_a_model_that_knows_its_training(model, drawn_data):
+    import dataclasses
+
+    from src_mindspore.data.tta import TTASpec
+    from src_mindspore.evaluation.predict import predict
+    forgetful = dataclasses.replace(model, meta={**model.meta, "augmentation": None})
+    with pytest.raises(LabError, match="Take --tta flip"):
+        predict(forgetful, drawn_data, [], [], TTASpec("crops"))
 
 
 def test_classes_are_matched_by_name(finished_run, metrics, evaluate_json, drawn_data, tmp_path):
@@ -243,6 +281,7 @@ class RedOrBlue:
     """Stands in for a Model: class 0 where the picture is blue, 1 where it is red."""
 
     temperature = 1.0
+    augmentation = None
 
     def __init__(self):
         from src_mindspore.data.classes import name_classes
@@ -323,14 +362,18 @@ print(json.dumps(answers))
 """
 
 
-@pytest.mark.parametrize("channels", ["RGB", "BGR"])
+@pytest.mark.parametrize(("channels", "tta"), [("RGB", "none"), ("BGR", "crops")])
 def test_submission_answers_as_the_evaluation_from_anywhere(finished_run, drawn_data, tmp_path,
-                                                            channels):
+                                                            channels, tta, model):
+    from src_mindspore.data.tta import TTASpec
     from src_mindspore.deploy.submission import write_submission
+    from src_mindspore.evaluation.predict import predict
+    views = TTASpec(tta, 3)
     folder = write_submission(finished_run.folder / "best.ckpt", channels,
-                              tmp_path / "my 提交 folder" / "submission")
-    assert {p.name for p in folder.iterdir()} == {"main.py", "model.mindir", "model.json",
-                                                  "lab_preprocess.py"}
+                              tmp_path / "my 提交 folder" / "submission", views)
+    assert {p.name for p in folder.iterdir()} == {
+        "main.py", "model.mindir", "model.json", "lab_preprocess.py", "lab_augment.py",
+        "lab_tta.py"}
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
     answer = subprocess.run(
@@ -342,6 +385,11 @@ def test_submission_answers_as_the_evaluation_from_anywhere(finished_run, drawn_
     assert answers["lab"] is False
     expected = {row["path"]: row["predicted"]
                 for row in read_rows(finished_run.folder / "predictions_val.csv")}
+    if tta != "none":
+        paths = sorted(expected)
+        asked = predict(model, drawn_data, paths, [-1] * len(paths), views, progress=False)
+        expected = {path: model.classes.english[i]
+                    for path, i in zip(paths, asked.predicted, strict=True)}
     right = {path: names[channels] for path, names in answers["names"].items()}
     assert right == expected
     wrong = {path: names[channels[::-1]] for path, names in answers["names"].items()}

@@ -1,6 +1,7 @@
 """Training augmentation, drawn per image from a seed of its own.
 
-The course's recipe: random resized crop, horizontal flip, colour jitter. Each (seed, pass,
+The course's recipe: random resized crop, horizontal flip, colour jitter; and, off unless asked
+for, rotation, shift and random erasing. Each (seed, pass,
 image) has its own random stream, so the bytes do not depend on the number of workers, on the
 order of the images, or on which images stand beside this one.
 """
@@ -23,6 +24,9 @@ class AugmentSpec:
         crop_ratio: (low, high), width over height of a crop.
         flip: probability of a horizontal flip, in [0, 1].
         brightness, contrast, saturation: a factor is drawn from [1-x, 1+x]; 0 turns it off.
+        rotation: largest angle in degrees, either way; 0 turns it off.
+        shift: largest shift as a part of the side, in either direction; 0 turns it off.
+        erasing: probability of random erasing, in [0, 1].
     """
 
     crop_scale: tuple = (0.08, 1.0)
@@ -31,11 +35,18 @@ class AugmentSpec:
     brightness: float = 0.4
     contrast: float = 0.4
     saturation: float = 0.4
+    rotation: float = 0.0
+    shift: float = 0.0
+    erasing: float = 0.0
 
     def to_dict(self):
-        """Return a JSON-able dict."""
-        return {**dataclasses.asdict(self), "crop_scale": list(self.crop_scale),
-                "crop_ratio": list(self.crop_ratio)}
+        """Return a JSON-able dict; what is off is left out, so that keys of caches stay equal."""
+        values = {**dataclasses.asdict(self), "crop_scale": list(self.crop_scale),
+                  "crop_ratio": list(self.crop_ratio)}
+        for name in ("rotation", "shift", "erasing"):
+            if not values[name]:
+                del values[name]
+        return values
 
 
 def rng_for(seed, image_id, pass_number):
@@ -109,6 +120,54 @@ def colour_jitter(image, spec, rng):
     return image
 
 
+def rotate_and_shift(view, spec, rng):
+    """Turn a view around its middle and move it; what was outside is the mirrored border.
+
+    Args:
+        view: (H, W, 3) uint8 RGB.
+        spec: AugmentSpec.
+        rng: numpy Generator.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    height, width = view.shape[:2]
+    angle = rng.uniform(-spec.rotation, spec.rotation)
+    right, down = rng.uniform(-spec.shift, spec.shift, 2)
+    # Around the middle between pixels, so that 180 degrees exchange the corners.
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+    matrix[:, 2] += right * width, down * height
+    return cv2.warpAffine(view, matrix, (width, height), flags=cv2.INTER_LINEAR,
+                          borderMode=cv2.BORDER_REFLECT_101)
+
+
+def random_erasing(view, rng):
+    """Fill a random box with noise (Zhong et al., AAAI 2020, arXiv:1708.04896, algorithm 1).
+
+    The box takes 2 to 40 % of the area, its sides are in a ratio of 0.3 to 1 / 0.3.
+
+    Args:
+        view: (H, W, 3) uint8 RGB.
+        rng: numpy Generator.
+
+    Returns:
+        (H, W, 3) uint8 RGB, another array.
+    """
+    height, width = view.shape[:2]
+    view = view.copy()
+    for _ in range(10):
+        area = height * width * rng.uniform(0.02, 0.4)
+        ratio = rng.uniform(0.3, 1 / 0.3)
+        box_height, box_width = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < box_height < height and 0 < box_width < width:
+            top = int(rng.integers(0, height - box_height + 1))
+            left = int(rng.integers(0, width - box_width + 1))
+            view[top:top + box_height, left:left + box_width] = rng.integers(
+                0, 256, (box_height, box_width, 3), np.uint8)
+            break
+    return view
+
+
 def augment(image, spec, augmentation, rng):
     """One random view of a photo.
 
@@ -125,4 +184,9 @@ def augment(image, spec, augmentation, rng):
                                spec.interpolation)
     if rng.random() < augmentation.flip:
         view = cv2.flip(view, 1)
-    return np.ascontiguousarray(colour_jitter(view, augmentation, rng))
+    if augmentation.rotation or augmentation.shift:
+        view = rotate_and_shift(view, augmentation, rng)
+    view = colour_jitter(view, augmentation, rng)
+    if augmentation.erasing and rng.random() < augmentation.erasing:
+        view = random_erasing(view, rng)
+    return np.ascontiguousarray(view)

@@ -102,7 +102,9 @@ class CrossvalData:
         spec = head_spec(config, channels, classes, int((fold_of != fold).sum()))
         columns = spec.columns()
         rows, clean = self.rows(columns.start, columns.stop)
-        learn = np.flatnonzero(fold_of[self.cache.index[:, 0]] != fold)
+        # Mixed photos have a partner in a third column; neither of the two may be asked about.
+        photos = np.delete(self.cache.index, 1, axis=1)
+        learn = np.flatnonzero((fold_of[photos] != fold).all(axis=1))
         ask = np.flatnonzero(fold_of == fold)
         return make_trainer(spec, Split(subset(rows, learn), self.cache.labels[learn]),
                             Split(subset(clean, ask), self.clean.labels[ask]),
@@ -146,24 +148,20 @@ def cross_validate(data, backbone, classes, config, folds, seeds):
     Raises:
         LabError: more folds than different photos of a class.
     """
-    from src_mindspore.data.split import grouped_folds
     from src_mindspore.evaluation.metrics import wilson_interval
 
     labels = data.clean.labels
     correct, started = [], time.perf_counter()
     for number, seed in enumerate(seeds):
-        fold_of = grouped_folds(labels, data.groups, folds, seed, classes.folders)
-        right = 0
-        for fold in range(folds):
-            trainer, _ = data.trainer(fold_of, fold, backbone.channels, len(classes),
-                                      EasyDict({**config, "seed": seed}))
-            trainer.train_to_the_end()
-            right += int((trainer.logits(trainer.val).argmax(1) == trainer.val.labels).sum())
-            done = number * folds + fold + 1
+        def after_fold(fold, number=number, seed=seed):
+            done = number * folds + fold
             elapsed = time.perf_counter() - started
             left = elapsed / done * (folds * len(seeds) - done)
-            print(f"\rseed {seed}, fold {fold + 1}/{folds}, {left:4.0f} s left", end="",
+            print(f"\rseed {seed}, fold {fold}/{folds}, {left:4.0f} s left", end="",
                   file=sys.stderr, flush=True)
+        logits, _ = out_of_fold_logits(data, backbone, classes,
+                                       EasyDict({**config, "seed": seed}), folds, after_fold)
+        right = int((logits.argmax(1) == labels).sum())
         correct.append(right)
         print(f"\rseed {seed}: {right} of {len(labels)}, {right / len(labels):.2%}        ",
               flush=True)
@@ -173,6 +171,39 @@ def cross_validate(data, backbone, classes, config, folds, seeds):
             "spread": float(shares.std(ddof=1)) if len(seeds) > 1 else 0.0,
             "interval": list(wilson_interval(round(float(np.mean(correct))), len(labels))),
             "seconds": round(time.perf_counter() - started, 1)}
+
+
+def out_of_fold_logits(data, backbone, classes, config, folds=5, after_fold=None,
+                       folds_seed=None):
+    """Ask about every photo of train a head that has not learnt from it, nor from a copy of it.
+
+    Args:
+        data: CrossvalData.
+        backbone: Backbone.
+        classes: ClassNames.
+        config: the configuration; its seed draws the initial weights and the order.
+        folds: int >= 2.
+        after_fold: function of the number of folds done, or None.
+        folds_seed: int, draws the folds; None: the configuration's seed.
+
+    Returns:
+        (logits, fold_of): (N, C) float32 and (N,) int, in the order of the photos.
+
+    Raises:
+        LabError: more folds than different photos of a class.
+    """
+    from src_mindspore.data.split import grouped_folds
+
+    fold_of = grouped_folds(data.clean.labels, data.groups, folds,
+                            config.seed if folds_seed is None else folds_seed, classes.folders)
+    logits = np.empty((len(fold_of), len(classes)), np.float32)
+    for fold in range(folds):
+        trainer, _ = data.trainer(fold_of, fold, backbone.channels, len(classes), config)
+        trainer.train_to_the_end()
+        logits[fold_of == fold] = trainer.logits(trainer.val)
+        if after_fold:
+            after_fold(fold + 1)
+    return logits, fold_of
 
 
 def print_result(result, name):

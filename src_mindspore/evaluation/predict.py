@@ -2,21 +2,22 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
 from scipy.stats import binomtest
 from tqdm import tqdm
 
 from src_mindspore.data.decode import load_rgb
-from src_mindspore.data.preprocess import normalise, resize_and_crop
+from src_mindspore.data.preprocess import normalise
+from src_mindspore.data.tta import TTASpec
+from src_mindspore.errors import LabError
 from src_mindspore.evaluation.predictions import Predictions
 from src_mindspore.runtime import usable_cores
 
-TTA = ("none", "flip")
+PLAIN = TTASpec()
 COLOUR_CHECK_PHOTOS = 200
 COLOUR_CHECK_P_VALUE = 0.01
 
 
-def predict(model, root, paths, labels, tta="none", batch_size=32, progress=True, swap=False):
+def predict(model, root, paths, labels, tta=PLAIN, batch_size=32, progress=True, swap=False):
     """Predict photos with the one preprocessing.
 
     Args:
@@ -24,42 +25,54 @@ def predict(model, root, paths, labels, tta="none", batch_size=32, progress=True
         root: Path; paths are relative to it.
         paths: sequence of N str.
         labels: (N,) int, positions in the model's classes, -1 where unknown.
-        tta: 'none', or 'flip': the mean of the probabilities of the photo and its mirror image.
+        tta: TTASpec.
         batch_size: int.
         progress: bool.
         swap: bool, exchange red and blue (to find photos stored in the wrong order).
 
     Returns:
-        Predictions, logits divided by the model's temperature; with tta the logits are
-        logarithms of mean probabilities.
+        Predictions, logits divided by the model's temperature; where tta averages
+        probabilities the logits are their logarithms.
 
     Raises:
-        LabError: a photo cannot be read.
+        LabError: a photo cannot be read, or the model does not know how it was trained.
     """
+    augmentation = model.augmentation
+    require_augmentation(tta, augmentation)
+
     def pixels(path):
-        image = resize_and_crop(load_rgb(root / path), model.preprocess)
-        return image[..., ::-1] if swap else image
+        views = tta.views_of(load_rgb(root / path), model.preprocess, augmentation)
+        return views[..., ::-1] if swap else views
 
     out = []
     with ThreadPoolExecutor(usable_cores()) as pool, \
             tqdm(total=len(paths), desc="predict", unit="img", disable=not progress) as bar:
         for first in range(0, len(paths), batch_size):
-            images = np.stack(list(pool.map(pixels, paths[first:first + batch_size])))
-            out.append(_logits(model, images, tta))
-            bar.update(len(images))
+            views = np.stack(list(pool.map(pixels, paths[first:first + batch_size])), axis=1)
+            out.append(tta.combine(np.stack([
+                model.logits(normalise(images, model.preprocess)) / model.temperature
+                for images in views])))
+            bar.update(views.shape[1])
     return Predictions(tuple(paths), np.asarray(labels), np.concatenate(out), model.classes, root)
 
 
-def _logits(model, images, tta):
-    logits = model.logits(normalise(images, model.preprocess)) / model.temperature
-    if tta == "none":
-        return logits
-    mirrored = model.logits(normalise(images[:, :, ::-1], model.preprocess)) / model.temperature
-    both = np.stack([log_softmax(part.astype(np.float64), axis=1) for part in (logits, mirrored)])
-    return logsumexp(both, axis=0) - np.log(2)
+def require_augmentation(tta, augmentation):
+    """Refuse crops as in training for a model that does not say how it was trained.
+
+    Args:
+        tta: TTASpec.
+        augmentation: dict or None, as `Model.augmentation`.
+
+    Raises:
+        LabError: as said.
+    """
+    if tta.kind == "crops" and augmentation is None:
+        raise LabError("--tta crops repeats the crops of training, but this model does not say "
+                       "which they were: it was trained without augmentation, by an earlier "
+                       "version or by a course notebook. Take --tta flip, or train it again.")
 
 
-def check_colour_order(model, predictions, tta="none"):
+def check_colour_order(model, predictions, tta=PLAIN):
     """See whether the photos would be named better with red and blue exchanged.
 
     Training on RGB and being asked about BGR costs a dozen points and shows nowhere else.
@@ -67,7 +80,7 @@ def check_colour_order(model, predictions, tta="none"):
     Args:
         model: Model.
         predictions: Predictions of the photos as they are.
-        tta: as they were predicted.
+        tta: TTASpec they were predicted with.
 
     Returns:
         dict: n, correct, correct_swapped (int) and suspicious (bool: exchanged, more photos are

@@ -11,6 +11,7 @@ from src_mindspore.evaluation.plots import plot_class_balance, plot_confusion, p
 from src_mindspore.evaluation.report import explain_interval, write_report
 from src_mindspore.evaluation.tables import prediction_rows, write_csv
 from src_mindspore.files import write_json
+from src_mindspore.training.svm import KINDS
 
 PICTURES = {"curves": "curves.png", "confusion": "confusion.png", "mistakes": "mistakes.png",
             "class_balance": "class_balance.png"}
@@ -103,7 +104,8 @@ def _what(spec, backbone, caches, temperature, config):
         "head": f"{config.head}, pooling {spec.reduction}, "
                 f"{'normalised' if spec.normalise else 'not normalised'}",
         "temperature": f"{temperature:.3g} (logits are divided by it for probabilities)",
-        "training": f"{config.epochs} epochs, batch {config.batch_size}, {config.optimizer}, "
+        "training": f"fitted at once, C {config.svm_c:g}" if spec.kind in KINDS else
+                    f"{config.epochs} epochs, batch {config.batch_size}, {config.optimizer}, "
                     f"learning rate {config.lr_max:g} {config.decay_type}, weight decay "
                     f"{config.weight_decay:g}, label smoothing {config.label_smoothing:g}, seed "
                     f"{config.seed}",

@@ -1,8 +1,9 @@
 """The feature cache: a folder of `.npy` files a batch, and a manifest that is written last.
 
     results/features/<key>/feature_{i}.npy   (B, F) or (B, C, h, w), float32 or float16
-                           label_{i}.npy     (B,) int32
-                           index_{i}.npy     (B, 2) int32: which image of the manifest, which pass
+                           label_{i}.npy     (B,) int32; (B, classes) float32 of mixed photos
+                           index_{i}.npy     (B, 2) int32: which image of the manifest, which pass;
+                                             a third column names the partner of mixed photos
                            manifest.json     what was computed from what, SHA-256 of every file
 
 The key is a hash of everything that decides the features, so a cache can never be stale.
@@ -189,7 +190,7 @@ class FeatureCache:
 
     Attributes:
         what: dict that decided the features.
-        labels: (N,) int32.
+        labels: (N,) int32, or (N, classes) float32 where photos were mixed.
         index: (N, 2) int32: image number and pass.
         photos: int, how many photos the rows show.
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from src_mindspore.data.augment import AugmentSpec, augment, rng_for
 from src_mindspore.data.decode import BadImage, decode, read_file
+from src_mindspore.data.mix import MixSpec, mix, soft_label
 from src_mindspore.data.preprocess import PreprocessSpec, normalise, resize_and_crop
 from src_mindspore.errors import LabError
 from src_mindspore.features.cache import CacheWriter, FeatureCache, describe_change, key_of
@@ -36,6 +37,7 @@ class Views:
         include_clean: bool, pass 0 is the photo as in evaluation.
         augmentation: AugmentSpec for the other passes; None: every pass is clean.
         seed: int, of the augmentation.
+        mix: MixSpec, for the augmented passes; None: no two photos are mixed.
     """
 
     preprocess: PreprocessSpec
@@ -43,6 +45,7 @@ class Views:
     include_clean: bool = True
     augmentation: AugmentSpec | None = None
     seed: int = 0
+    mix: MixSpec | None = None
 
     def is_clean(self, number):
         """True where pass `number` is not augmented."""
@@ -61,13 +64,41 @@ class Views:
         return augment(image, self.preprocess, self.augmentation,
                        rng_for(self.seed, path, number))
 
+    def labelled(self, image, records, position, number, read):
+        """Return one view with its label, mixed where a MixSpec says so.
+
+        Args:
+            image: (h, w, 3) uint8 RGB, the photo at `position`.
+            records: list of FileRecord.
+            position, number: int, which photo, and the pass.
+            read: function from a FileRecord to its (h, w, 3) uint8 RGB.
+
+        Returns:
+            (view, label, index): (H, W, 3) uint8 RGB; the class, or a (C,) float32 soft label; and
+            (position, number), with the position of the partner behind where views are mixed.
+        """
+        record = records[position]
+        view = self.of(image, record.path, number)
+        if self.mix is None:
+            return view, record.label, (position, number)
+        # A stream of its own: mixing leaves the views as they would be without it.
+        rng = rng_for(self.seed, f"mix {record.path}", number)
+        drawn = None if self.is_clean(number) else self.mix.draw(len(records), rng)
+        kind, partner, share = drawn or ("none", position, 1.0)
+        other = records[partner]
+        if drawn:
+            view, share = mix(kind, view, self.of(read(other), other.path, number), share, rng)
+        return (view, soft_label(record.label, other.label, share, self.mix.num_classes),
+                (position, number, partner))
+
     def to_dict(self):
         """Return a JSON-able dict; what has no influence is left out, so that keys stay equal."""
         augmented = any(not self.is_clean(n) for n in range(self.repeat))
         return {"preprocess": self.preprocess.to_dict(), "repeat": self.repeat,
                 "include_clean": self.is_clean(0),
                 "augmentation": self.augmentation.to_dict() if augmented else None,
-                "augmentation_seed": self.seed if augmented else None}
+                "augmentation_seed": self.seed if augmented else None,
+                **({"mix": self.mix.to_dict()} if augmented and self.mix else {})}
 
 
 def extract(records, root, split, backbone, engine, views, features_path, *, dtype="float32",
@@ -139,18 +170,22 @@ def compute(records, root, split, engine, views, writer, dtype, workers, progres
             feature = engine(normalise(pixels, views.preprocess)).astype(dtype)
             if first == start:
                 _require_room(writer.folder, feature.nbytes // len(batch) * (rows - first))
-            label = np.array([records[image].label for _, image, _ in batch], np.int32)
-            index = np.array([(image, number) for _, image, number in batch], np.int32)
+            label = np.array([label for _, label, _ in batch],
+                             np.float32 if views.mix else np.int32)
+            index = np.array([index for _, _, index in batch], np.int32)
             writer.write(feature, label, index)
             bar.update(len(batch))
 
 
 def _views_in_order(records, root, views, start, workers):
-    """Yield (pixels, image number, pass) from row `start` on, decoding ahead in threads."""
+    """Yield (pixels, label, index) from row `start` on, decoding ahead in threads."""
+
+    def read(record):
+        return _read_unchanged(root, record)
 
     def views_of(image, first_pass):
-        pixels = _read_unchanged(root, records[image])
-        return [(views.of(pixels, records[image].path, number), image, number)
+        pixels = read(records[image])
+        return [views.labelled(pixels, records, image, number, read)
                 for number in range(first_pass, views.repeat)]
 
     first_image, first_pass = divmod(start, views.repeat)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from src_mindspore.backbones.registry import load_backbone
 from src_mindspore.data.augment import AugmentSpec
+from src_mindspore.data.mix import MixSpec
 from src_mindspore.features.engines import MindSporeEngine, choose_engine
 from src_mindspore.features.extract import Views, extract
 from src_mindspore.weights.prepare import require_weights
@@ -28,13 +29,22 @@ def prepare_backbone(config):
     return dataclasses.replace(backbone, preprocess=preprocess)
 
 
-def train_views(config, preprocess):
-    """Return the Views of the training split: `repeat` passes, augmented as configured."""
+def train_views(config, preprocess, num_classes=None):
+    """Return the Views of the training split: `repeat` passes, augmented as configured.
+
+    Args:
+        config: the configuration.
+        preprocess: PreprocessSpec.
+        num_classes: int, length of the soft labels of mixed photos; None: no photos are mixed.
+    """
     augmentation = AugmentSpec(
         crop_scale=(config.crop_scale_min, 1.0),
         crop_ratio=(1 / config.crop_ratio, config.crop_ratio), flip=config.flip,
-        brightness=config.brightness, contrast=config.contrast, saturation=config.saturation)
-    return Views(preprocess, config.repeat, config.include_clean, augmentation, config.seed)
+        brightness=config.brightness, contrast=config.contrast, saturation=config.saturation,
+        rotation=config.rotation, shift=config.shift, erasing=config.erasing)
+    mix = MixSpec(num_classes, config.mixup, config.cutmix, config.mix_probability) \
+        if num_classes and (config.mixup or config.cutmix) else None
+    return Views(preprocess, config.repeat, config.include_clean, augmentation, config.seed, mix)
 
 
 def extract_splits(photos, backbone, config, splits=("train", "val"), how=extract):
@@ -56,8 +66,8 @@ def extract_splits(photos, backbone, config, splits=("train", "val"), how=extrac
     """
     reference = _reference(backbone, config)
     return {split: _extract(photos, reference, config, split,
-                            train_views(config, backbone.preprocess) if split == "train"
-                            else Views(backbone.preprocess),
+                            train_views(config, backbone.preprocess, len(photos.classes))
+                            if split == "train" else Views(backbone.preprocess),
                             config.engine if split == "train" else "mindspore", how)
             for split in splits}
 

@@ -3,6 +3,7 @@ import dataclasses
 
 from src_mindspore.heads.linear import MobileNetV2Head, feature_width
 from src_mindspore.heads.rbf import RBFHead
+from src_mindspore.heads.svm import SVMHead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,9 +12,10 @@ class HeadSpec:
 
     Attributes:
         input_channel, hw, num_classes: int.
-        kind: 'linear' or 'rbf'.
+        kind: 'linear', 'rbf', 'svm_linear' (a linear head fitted as an SVM) or 'svm_rbf'.
         reduction, activation, has_bias, normalise: as for MobileNetV2Head.
-        centres, width: int, as for RBFMap; 0 for a linear head.
+        centres, width: int, as for RBFMap; 0 for a linear head. An SVM of kernels has no width,
+            and as many centres as it has support vectors, which is known when it is fitted.
     """
 
     input_channel: int
@@ -34,7 +36,15 @@ class HeadSpec:
                  "has_bias": self.has_bias, "weight_init": weight_init, "seed": seed}
         if self.kind == "rbf":
             return RBFHead(centres=self.centres, width=self.width, **shape)
+        if self.kind == "svm_rbf":
+            return SVMHead(centres=self.centres, **shape)
         return MobileNetV2Head(hw=self.hw, normalise=self.normalise, **shape)
+
+    def of(self, head):
+        """Return the spec of a fitted head: an SVM's support vectors are counted only then."""
+        if self.kind != "svm_rbf":
+            return self
+        return dataclasses.replace(self, centres=head.prepare.centres.shape[0])
 
     def columns(self):
         """Return the slice of cached 'mean+max' features that this head reads."""
@@ -61,6 +71,10 @@ def head_spec(config, channels, num_classes, train_photos):
                       config.activation, config.has_bias, config.normalise)
     if config.head == "linear":
         return linear
+    if config.head == "svm_linear":
+        return dataclasses.replace(linear, kind="svm_linear", normalise=True, has_bias=True)
+    if config.head == "svm_rbf":
+        return dataclasses.replace(linear, kind="svm_rbf", normalise=False, has_bias=True)
     centres = min(config.rbf_centres, train_photos)
     return dataclasses.replace(linear, kind="rbf", normalise=False, centres=centres,
                                width=min(config.rbf_width, centres))

@@ -32,38 +32,76 @@ class UnitRoot(nn.Cell):
         return root / ops.sqrt(ops.sum(root * root, 1, keepdim=True) + 1e-12)
 
 
-class RBFMap(nn.Cell):
+def unit_roots(pooled):
+    """Return UnitRoot of (N, F) pooled features, in float64 and NumPy."""
+    root = np.sqrt(np.maximum(pooled.astype(np.float64), 0))
+    root /= np.sqrt((root**2).sum(axis=1, keepdims=True) + 1e-12)
+    return root
+
+
+def scaled_gamma(roots, gamma):
+    """Return gamma, given in units of one over the mean squared distance from the mean, as the
+    factor of squared distances of (N, F) unit roots.
+    """
+    variance = ((roots - roots.mean(axis=0))**2).sum(axis=1).mean()
+    return gamma / max(variance, 1e-12)
+
+
+class KernelMap(nn.Cell):
+    """Similarity to `centres` training photos: exp(-gamma * squared distance of the unit roots).
+
+    (N, F) float32 -> (N, centres) float32, from 0 to 1.
+
+    Args:
+        features: int, F.
+        centres: int.
+    """
+
+    def __init__(self, features, centres):
+        super().__init__()
+        self.root = UnitRoot()
+        self.centres = Parameter(Tensor(np.zeros((centres, features), np.float32)), "centres",
+                                 requires_grad=False)
+        self.gamma = Parameter(Tensor(np.ones((), np.float32)), "gamma", requires_grad=False)
+        self.matmul = ops.MatMul(transpose_b=True)
+
+    def take(self, roots, gamma):
+        """Take (centres, F) unit roots as centres, and gamma as `scaled_gamma` returns it."""
+        self.centres.set_data(Tensor(roots.astype(np.float32)))
+        self.gamma.set_data(Tensor(np.float32(gamma)))
+
+    def similarity(self, x):
+        """Return the kernel of (N, F) pooled features."""
+        return ops.exp(2 * self.gamma * (self.matmul(self.root(x), self.centres) - 1))
+
+    def construct(self, x):
+        return self.similarity(x)
+
+
+class RBFMap(KernelMap):
     """Similarity to `centres` training photos, whitened to `width` values.
 
     (N, F) float32 -> (N, width) float32.
 
     Args:
-        features: int, F.
-        centres: int.
+        features, centres: as for KernelMap.
         width: int <= centres.
     """
 
     def __init__(self, features, centres, width):
-        super().__init__()
-        self.root = UnitRoot()
-        self.centres = Parameter(Tensor(np.zeros((centres, features), np.float32)), "centres",
-                                 requires_grad=False)
+        super().__init__(features, centres)
         self.whiten = Parameter(Tensor(np.zeros((centres, width), np.float32)), "whiten",
                                 requires_grad=False)
-        self.gamma = Parameter(Tensor(np.ones((), np.float32)), "gamma", requires_grad=False)
-        self.matmul = ops.MatMul(transpose_b=True)
 
     def fit(self, pooled, gamma):
         """Take training photos as centres and compute the whitening.
 
         Args:
             pooled: (centres, F) float32 features of distinct training photos.
-            gamma: float, in units of one over the mean squared distance from the mean.
+            gamma: float, see `scaled_gamma`.
         """
-        root = np.sqrt(np.maximum(pooled.astype(np.float64), 0))
-        root /= np.sqrt((root**2).sum(axis=1, keepdims=True) + 1e-12)
-        variance = ((root - root.mean(axis=0))**2).sum(axis=1).mean()
-        scaled = gamma / max(variance, 1e-12)
+        root = unit_roots(pooled)
+        scaled = scaled_gamma(root, gamma)
         kernel = np.exp(2 * scaled * (root @ root.T - 1))
         values, vectors = np.linalg.eigh(kernel)
         values, vectors = values[::-1], vectors[:, ::-1]
@@ -71,13 +109,11 @@ class RBFMap(nn.Cell):
         signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(values))])
         width = self.whiten.shape[1]
         whiten = vectors * signs / np.sqrt(np.maximum(values, EIGENVALUE_FLOOR * values[0]))
-        self.centres.set_data(Tensor(root.astype(np.float32)))
         self.whiten.set_data(Tensor((FEATURE_SCALE * whiten[:, :width]).astype(np.float32)))
-        self.gamma.set_data(Tensor(np.float32(scaled)))
+        self.take(root, scaled)
 
     def construct(self, x):
-        similarity = self.matmul(self.root(x), self.centres)
-        return ops.matmul(ops.exp(2 * self.gamma * (similarity - 1)), self.whiten)
+        return ops.matmul(self.similarity(x), self.whiten)
 
 
 class RBFHead(nn.Cell):

@@ -65,7 +65,8 @@ def choose_and_export(run, trainer, spec, backbone, photos, caches, config):
     checkpoint = run.folder / "best.ckpt"
     save_model(checkpoint, backbone, trainer.head, spec, photos.classes, temperature,
                {"split": "val", "epoch": row["epoch"], **{k: result[k] for k in
-                ("n", "correct", "top1", "interval", "top5", "macro_f1")}})
+                ("n", "correct", "top1", "interval", "top5", "macro_f1")}},
+               caches["train"].what["augmentation"])
 
     def images():
         for first in range(0, len(records), EXPORT_CHECK_BATCH):

@@ -2,8 +2,9 @@
 import numpy as np
 
 from src_mindspore.heads.build import head_spec
-from src_mindspore.training.loop import HeadTrainer
-from src_mindspore.training.rows import Split
+from src_mindspore.training.loop import FittedTrainer, HeadTrainer
+from src_mindspore.training.rows import Split, root_statistics
+from src_mindspore.training.svm import KINDS, fit_svm
 
 
 def train(run, caches, backbone, classes, config):
@@ -26,19 +27,20 @@ def train(run, caches, backbone, classes, config):
     spec = head_spec(config, backbone.channels, len(classes), caches["train"].photos)
     trainer = make_trainer(spec, split_of(caches["train"], spec, config),
                            split_of(caches["val"], spec, config), caches["train"].index, config)
+    epochs = trainer.config.epochs
     state = run.load_state()
     if state:
         trainer.restore(*state)
-        print(f"training: going on after epoch {len(trainer.history)} of {config.epochs}")
+        print(f"training: going on after epoch {len(trainer.history)} of {epochs}")
     try:
         for row in trainer.run():
             run.save_epoch(trainer)
-            print_epoch(row, config.epochs)
+            print_epoch(row, epochs)
     except KeyboardInterrupt:
         if not run.candidates(trainer.history):
             raise
         print(f"\nstopped by Ctrl-C after epoch {len(trainer.history)}: the best so far is chosen")
-    return trainer, spec
+    return trainer, spec.of(trainer.head)
 
 
 def split_of(cache, spec, config):
@@ -47,7 +49,8 @@ def split_of(cache, spec, config):
 
 
 def make_trainer(spec, train_split, val_split, index, config):
-    """Return a HeadTrainer with a new head, what it does before its Dense layer fitted on train.
+    """Return a HeadTrainer with a new head, what it does before its Dense layer fitted on train;
+    of an SVM all of it.
 
     Args:
         spec: HeadSpec.
@@ -55,6 +58,9 @@ def make_trainer(spec, train_split, val_split, index, config):
         index: (N, 2) int, image and pass of every row of train.
         config: the configuration.
     """
+    if spec.kind in KINDS:
+        head = fit_svm(spec, train_split, index, config)
+        return FittedTrainer(head, train_split, val_split, config)
     head = spec.build(config.weight_init, config.seed)
     if spec.kind == "rbf":
         # Centres are distinct photos, seen as in their first pass.
@@ -65,23 +71,6 @@ def make_trainer(spec, train_split, val_split, index, config):
     elif spec.normalise:
         head.prepare.fit(*root_statistics(train_split.rows))
     return HeadTrainer(head, train_split, val_split, config)
-
-
-def root_statistics(rows, chunk=4096):
-    """Return mean and deviation of the square root of features: two (F,) float64 arrays.
-
-    Args:
-        rows: (N, F) float32 array or MappedRows.
-        chunk: int, rows at once, so that rows on disk stay there.
-    """
-    count = len(rows)
-    total = squares = 0.0
-    for first in range(0, count, chunk):
-        part = np.maximum(rows[np.arange(first, min(first + chunk, count))], 0).astype(np.float64)
-        squares = squares + part.sum(axis=0)
-        total = total + np.sqrt(part).sum(axis=0)
-    mean = total / count
-    return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
 
 
 def print_epoch(row, epochs):

@@ -5,12 +5,14 @@ import time
 
 import mindspore as ms
 import numpy as np
+from easydict import EasyDict
 from mindspore import nn
 
 from src_mindspore.errors import LabError
-from src_mindspore.training.losses import SoftmaxCrossEntropy
+from src_mindspore.training.loss_of_config import build_loss
 from src_mindspore.training.optimizers import build_optimizer
 from src_mindspore.training.rows import ScratchRows, Split, apply_in_chunks, joined
+from src_mindspore.training.samplers import build_sampler
 from src_mindspore.training.schedules import build_lr
 from src_mindspore.training.steps import StepLoop
 
@@ -43,9 +45,12 @@ class HeadTrainer:
             self.steps_per_epoch * config.warmup_epochs, config.decay_type, config.decay_rate,
             config.decay_steps)
         num_classes = head.dense.out_channels
-        self.loss = SoftmaxCrossEntropy(num_classes, config.label_smoothing)
+        self.loss = build_loss(config, train.labels, num_classes)
+        self.sampler = build_sampler(config.sampler, train.labels, num_classes,
+                                     config.sampler_power)
         self.optimizer = build_optimizer(config.optimizer, list(head.dense.trainable_params()),
-                                         self.rates, config.momentum, config.weight_decay)
+                                         self.rates, config.momentum, config.weight_decay,
+                                         config.lookahead)
         self.step = nn.TrainOneStepCell(nn.WithLossCell(head.dense, self.loss), self.optimizer)
         self.loop = StepLoop(self.step, self._steps_a_call(), config.dropout)
         self.history = []
@@ -94,7 +99,7 @@ class HeadTrainer:
     def _train_one_epoch(self, epoch):
         # Every epoch has a stream of its own, so a resumed run draws what an unbroken one does.
         rng = np.random.default_rng([self.config.seed, epoch])
-        order = rng.permutation(len(self.train.labels)).astype(np.int32)
+        order = self.sampler(rng)
         self.loop.set_train(True)
         batch, steps = self.config.batch_size, len(self.loop.losses)
         whole = len(order) // batch
@@ -125,7 +130,8 @@ class HeadTrainer:
         else:
             rows = np.zeros((steps * batch, width), np.float32)
             rows[:len(numbers)] = self.train.rows[numbers]
-            labels = np.zeros(steps * batch, np.int32)
+            labels = np.zeros((steps * batch, *self.train.labels.shape[1:]),
+                              self.train.labels.dtype)
             labels[:len(numbers)] = self.train.labels[numbers]
             numbers = np.arange(len(numbers), dtype=np.int32)
         # The shapes of a graph are fixed: a part of an epoch that is shorter is filled up.
@@ -187,12 +193,27 @@ class HeadTrainer:
         self.history = list(history)
 
 
+class FittedTrainer(HeadTrainer):
+    """Measures a head that was fitted at once: one epoch, in which nothing is left to learn.
+
+    Args:
+        head, train, val, config: as for HeadTrainer.
+    """
+
+    def __init__(self, head, train, val, config):
+        super().__init__(head, train, val, EasyDict({
+            **config, "epochs": 1, "warmup_epochs": 0, "lr_max": 0.0, "lr_end": 0.0}))
+
+    def _train_one_epoch(self, epoch):
+        pass
+
+
 def scores(logits, labels):
     """Return mean cross-entropy, top-1 and top-5 of logits as a dict of floats.
 
     Args:
         logits: (N, C) float32.
-        labels: (N,) int.
+        labels: (N,) int, or (N, C) float soft labels, of which the likeliest class is the truth.
     """
     return {name: total / len(labels) for name, total in _sums(logits, labels).items()}
 
@@ -202,9 +223,12 @@ def _sums(logits, labels):
     logits = logits.astype(np.float64)
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    if labels.ndim == 2:
+        loss, labels = -(labels * log_probabilities).sum(), labels.argmax(axis=1)
+    else:
+        loss = -log_probabilities[np.arange(len(labels)), labels].sum()
     of_truth = np.take_along_axis(logits, labels[:, None], axis=1)
     # Place of the truth from 0; of equal logits the class that comes first is taken first.
     earlier = np.arange(logits.shape[1]) < labels[:, None]
     place = ((logits > of_truth) | ((logits == of_truth) & earlier)).sum(axis=1)
-    return {"loss": float(-log_probabilities[np.arange(len(labels)), labels].sum()),
-            "top1": int((place < 1).sum()), "top5": int((place < 5).sum())}
+    return {"loss": float(loss), "top1": int((place < 1).sum()), "top5": int((place < 5).sum())}

@@ -1,6 +1,9 @@
 """Optimizers: MindSpore's, with weight decay on weights only."""
 from mindspore import nn, ops
 
+from src_mindspore.training.lookahead import RANGER_STEPS, Lookahead
+from src_mindspore.training.radam import RAdam
+
 
 class AdamW(nn.Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101).
@@ -25,15 +28,18 @@ class AdamW(nn.Adam):
         return super().construct(gradients)
 
 
-def build_optimizer(name, parameters, rates, momentum, weight_decay):
+def build_optimizer(name, parameters, rates, momentum, weight_decay, lookahead=0):
     """Return an optimizer over parameters.
 
     Args:
-        name: 'momentum', 'sgd', 'adam' or 'adamw'.
+        name: 'momentum', 'sgd', 'adam', 'adamw', 'radam', or 'ranger': RAdam with gradient
+            centralisation inside Lookahead.
         parameters: list of Parameter; only those of two or more dimensions are decayed.
         rates: list of float, the learning rate of each step.
         momentum: float in [0, 1).
-        weight_decay: float >= 0; an L2 gradient for all but adamw, where it is decoupled.
+        weight_decay: float >= 0; an L2 gradient for momentum, sgd and adam, decoupled for the
+            others.
+        lookahead: int, steps of Lookahead around the optimizer; 0: none, or ranger's own.
 
     Returns:
         nn.Optimizer.
@@ -41,8 +47,16 @@ def build_optimizer(name, parameters, rates, momentum, weight_decay):
     weights = [p for p in parameters if p.ndim > 1]
     others = [p for p in parameters if p.ndim <= 1]
     groups = [(group, decay) for group, decay in ((weights, weight_decay), (others, 0.0)) if group]
+    lookahead = lookahead or (RANGER_STEPS if name == "ranger" else 0)
+    inner = _inner(name, groups, rates, momentum)
+    return Lookahead(inner, lookahead) if lookahead else inner
+
+
+def _inner(name, groups, rates, momentum):
     if name == "adamw":
         return AdamW(groups, rates)
+    if name in ("radam", "ranger"):
+        return RAdam(groups, rates, centralise=name == "ranger")
     settings = [{"params": group, "weight_decay": decay} for group, decay in groups]
     if name == "adam":
         return nn.Adam(settings, rates)

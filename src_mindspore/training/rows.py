@@ -16,7 +16,7 @@ ROWS_AT_ONCE = 4096
 @dataclasses.dataclass(frozen=True)
 class Split:
     """Rows of one split: (N, F) float32 features (an array, or rows on disk that
-    `rows[numbers]` reads) and (N,) int32 labels.
+    `rows[numbers]` reads) and (N,) int32 labels or, in train, (N, C) float32 soft labels.
     """
 
     rows: object
@@ -102,3 +102,20 @@ def joined(parts, count):
         out[first:first + len(part)] = part
         first += len(part)
     return out
+
+
+def root_statistics(rows, chunk=4096):
+    """Return mean and deviation of the square root of features: two (F,) float64 arrays.
+
+    Args:
+        rows: (N, F) float32 array or MappedRows.
+        chunk: int, rows at once, so that rows on disk stay there.
+    """
+    count = len(rows)
+    total = squares = 0.0
+    for first in range(0, count, chunk):
+        part = np.maximum(rows[np.arange(first, min(first + chunk, count))], 0).astype(np.float64)
+        squares = squares + part.sum(axis=0)
+        total = total + np.sqrt(part).sum(axis=0)
+    mean = total / count
+    return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))

@@ -120,7 +120,7 @@ class Run:
         history = trainer.history
         self.write_history(history)
         epoch = history[-1]["epoch"]
-        if epoch % self.config.save_ckpt_epochs and epoch != self.config.epochs:
+        if epoch % self.config.save_ckpt_epochs and epoch != trainer.config.epochs:
             return
         # What stands before the Dense layer is fitted again from the cache, so it is not stored.
         head = {p.name: p.asnumpy() for p in trainer.head.dense.get_parameters()}

@@ -13,7 +13,7 @@ class StepLoop(nn.Cell):
     """Take training steps on rows that are named by number.
 
     Args:
-        step: Cell ((B, G) float32, (B,) int32) -> scalar loss, that updates its parameters.
+        step: Cell ((B, G) float32, labels of the rows) -> scalar loss, that updates its parameters.
         steps: int, at most so many in a call.
         dropout: float in [0, 1), part of the inputs that is zeroed.
     """
@@ -32,7 +32,7 @@ class StepLoop(nn.Cell):
 
         Args:
             rows: (N, G) float32.
-            labels: (N,) int32.
+            labels: (N,) int32, or (N, C) float32.
             numbers: (steps, B) int32, the rows of each step.
             kept: (steps, B, G) bool, False where dropout zeroes an input; anything without
                 dropout.

@@ -10,11 +10,14 @@ from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of_json
 
 # Keys that decide what stands before the Dense layer; heads that agree in them share its work.
-STAGE_KEYS = ("head", "reduction", "normalise", "rbf_centres", "rbf_width", "rbf_gamma")
+STAGE_KEYS = ("head", "reduction", "normalise", "rbf_centres", "rbf_width", "rbf_gamma",
+              "svm_c")
 # Keys that read the same cache. All others would need another extraction a value.
 SWEPT_KEYS = (*STAGE_KEYS, "epochs", "batch_size", "optimizer", "lr_init", "lr_max", "lr_end",
               "warmup_epochs", "decay_type", "decay_rate", "decay_steps", "momentum",
-              "weight_decay", "label_smoothing", "dropout", "weight_init", "has_bias")
+              "weight_decay", "label_smoothing", "dropout", "weight_init", "has_bias", "lookahead",
+              "sampler", "sampler_power", "loss", "joint_share", "focal_gamma", "class_weights",
+              "effective_beta")
 RANGE = ".."
 
 

@@ -150,13 +150,14 @@ def train_unit(data, task, unit):
 
     from src_mindspore.data.split import grouped_folds
     from src_mindspore.training.loop import HeadTrainer, scores
+    from src_mindspore.training.svm import KINDS
 
     fold_of = grouped_folds(data.clean.labels, data.groups, task["folds"], unit["seed"],
                             task["classes"])
     stage = None
     for trial in unit["trials"]:
         config = EasyDict({**task["configs"][trial], "seed": unit["seed"]})
-        if stage is None:
+        if stage is None or config.head in KINDS:
             trainer, spec = data.trainer(fold_of, unit["fold"], task["channels"],
                                          len(task["classes"]), config)
             stage = trainer.train, trainer.val

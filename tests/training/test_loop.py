@@ -10,6 +10,8 @@ WIDTH, CLASSES = 12, 6
 SETTINGS = {"epochs": 6, "batch_size": 16, "optimizer": "momentum", "lr_init": 0.0, "lr_max": 0.1,
             "lr_end": 0.0, "warmup_epochs": 1, "decay_type": "cosine", "decay_rate": 0.1,
             "decay_steps": 3, "momentum": 0.9, "weight_decay": 1e-4, "label_smoothing": 0.0,
+            "loss": "cross_entropy", "class_weights": "none", "sampler": "none",
+            "sampler_power": 0.5, "lookahead": 0, "effective_beta": 0.99,
             "dropout": 0.0, "seed": 1,
             "memory_limit_mb": 16}
 SHARES = {"train_top1", "train_top5", "val_top1", "val_top5"}
@@ -45,8 +47,8 @@ def splits():
 def make_trainer(mindspore, splits, tmp_path):
     """Function from settings to a HeadTrainer with a new linear head."""
     from src_mindspore.heads.linear import MobileNetV2Head
-    from src_mindspore.training.head_of_config import root_statistics
     from src_mindspore.training.loop import HeadTrainer
+    from src_mindspore.training.rows import root_statistics
 
     def make(train=None, normalise=True, **changes):
         config = settings(features_path=str(tmp_path), **changes)
@@ -69,9 +71,11 @@ def assert_same_weights(one, other):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-@pytest.mark.parametrize("optimizer", ["momentum", "sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["momentum", "sgd", "adam", "adamw", "radam", "ranger"])
 def test_separable_classes_are_learnt(make_trainer, splits, optimizer):
-    trainer = make_trainer(optimizer=optimizer)
+    # In 36 steps RAdam has hardly begun to trust its scale: its steps are a tenth of Adam's.
+    trainer = make_trainer(optimizer=optimizer, lr_max=2 if optimizer in ("radam", "ranger")
+                           else 0.1)
     rows = list(trainer.run())
     assert rows == trainer.history
     assert [r["epoch"] for r in rows] == [1, 2, 3, 4, 5, 6]
@@ -164,7 +168,8 @@ def ms_tensor(array):
 
 
 @pytest.mark.parametrize(("optimizer", "dropout"), [
-    ("momentum", 0.0), ("sgd", 0.0), ("adam", 0.0), ("adamw", 0.0), ("momentum", 0.4)])
+    ("momentum", 0.0), ("sgd", 0.0), ("adam", 0.0), ("adamw", 0.0), ("momentum", 0.4),
+    ("ranger", 0.0)])
 def test_the_compiled_loop_takes_the_steps_of_the_plain_one(make_trainer, optimizer, dropout):
     changes = {"optimizer": optimizer, "dropout": dropout, "label_smoothing": 0.1}
     plain, compiled = make_trainer(**changes), make_trainer(**changes)
@@ -189,7 +194,7 @@ def test_any_number_of_rows_is_trained_on(make_trainer, splits, count):
 
 
 @pytest.mark.parametrize(("optimizer", "dropout", "after"), [
-    ("momentum", 0.3, 4), ("adam", 0.3, 2), ("adamw", 0.0, 5)])
+    ("momentum", 0.3, 4), ("adam", 0.3, 2), ("adamw", 0.0, 5), ("ranger", 0.0, 3)])
 def test_resumed_training_ends_bit_equal(make_trainer, optimizer, dropout, after):
     unbroken = make_trainer(optimizer=optimizer, dropout=dropout)
     whole = list(unbroken.run())
@@ -205,6 +210,52 @@ def test_resumed_training_ends_bit_equal(make_trainer, optimizer, dropout, after
     for old, new in zip(whole, second.history, strict=True):
         assert {k: v for k, v in old.items() if k != "seconds"} \
             == {k: v for k, v in new.items() if k != "seconds"}
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_soft_labels_of_one_class_train_as_that_class(make_trainer, splits, on_disk):
+    from src_mindspore.training.rows import Split
+    rows, labels = splits[0].rows, splits[0].labels
+    soft = Split(mapped(rows) if on_disk else rows, np.eye(CLASSES, dtype=np.float32)[labels])
+    changes = {"label_smoothing": 0.1, "class_weights": "inverse", "sampler": "balanced"}
+    one, two = make_trainer(**changes), make_trainer(soft, **changes)
+    for row, other in zip(one.run(), two.run(), strict=True):
+        for name in row.keys() - {"seconds"}:
+            assert row[name] == pytest.approx(other[name], abs=1e-5), name
+    for name, value in weights_of(one).items():
+        np.testing.assert_allclose(value, weights_of(two)[name], atol=1e-5)
+
+
+def test_soft_labels_are_measured_as_what_they_are():
+    from src_mindspore.training.loop import scores
+    logits = np.random.default_rng(0).normal(size=(8, CLASSES))
+    soft = np.random.default_rng(1).dirichlet(np.ones(CLASSES), 8)
+    measured = scores(logits, soft)
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    assert measured["loss"] == pytest.approx(-(soft * log_p).sum() / 8)
+    assert measured["top1"] == (logits.argmax(1) == soft.argmax(1)).mean()
+
+
+@pytest.mark.parametrize("changes", [
+    {"loss": "focal", "focal_gamma": 2.0}, {"loss": "joint", "joint_share": 0.5},
+    {"class_weights": "effective"}, {"sampler": "weighted"},
+    {"lookahead": 3}])
+def test_every_technique_learns_separable_classes_in_its_own_way(make_trainer, changes):
+    changes = {"label_smoothing": 0.1, **changes}
+    plain, tricked = make_trainer(label_smoothing=0.1), make_trainer(**changes)
+    for trainer in (plain, tricked):
+        list(trainer.run())
+    assert tricked.history[-1]["val_top1"] > 0.9
+    assert not np.array_equal(weights_of(plain)["dense.weight"],
+                              weights_of(tricked)["dense.weight"])
+
+
+def test_a_class_without_rows_cannot_be_weighted(make_trainer, splits):
+    from src_mindspore.training.rows import Split
+    kept = splits[0].labels != 2
+    some = Split(splits[0].rows[kept], splits[0].labels[kept])
+    with pytest.raises(LabError, match="Class 2 has no rows"):
+        make_trainer(some, class_weights="inverse")
 
 
 def test_untrained_heads_depend_on_the_seed_alone(make_trainer):
@@ -271,7 +322,7 @@ def test_scores_are_those_of_scikit_learn(mindspore, classes):
 
 
 def test_statistics_are_those_of_the_square_roots(mindspore):
-    from src_mindspore.training.head_of_config import root_statistics
+    from src_mindspore.training.rows import root_statistics
     rows = np.random.default_rng(5).gamma(0.3, 2, (101, 7)).astype(np.float32)
     rows[:, 3] = 0  # a channel that never fires
     mean, deviation = root_statistics(rows, chunk=10)

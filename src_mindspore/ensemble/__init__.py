@@ -1,0 +1,1 @@
+"""Models together: votes, weights and stacks over heads, backbones and seeds."""

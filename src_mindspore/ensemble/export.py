@@ -1,0 +1,63 @@
+"""An ensemble as one MindIR with a sidecar, where its members see photos in one geometry."""
+import mindspore as ms
+import numpy as np
+
+from src_mindspore.backbones.export import export_network
+from src_mindspore.data.decode import load_rgb
+from src_mindspore.data.preprocess import preprocess
+from src_mindspore.deploy.mindir import TOLERANCE, compare
+from src_mindspore.ensemble.network import Ensemble, Stack
+from src_mindspore.files import sha256_of, write_json
+from src_mindspore.model import load_mindir
+
+CHECK_BATCH = 16
+
+
+def export_ensemble(folder, vote, members, temperatures, combined, photos, answers, rows):
+    """Write ensemble.json and, where one network can hold the members, ensemble.mindir.
+
+    Args:
+        folder: Path.
+        vote: str.
+        members: list of Member.
+        temperatures: list of float.
+        combined: Combined.
+        photos: Photos; the export is compared on val.
+        answers: (N, C) scores of `combined` for val.
+        rows: list of tuples, the table as printed.
+
+    Returns:
+        str, what was written, for people.
+
+    Raises:
+        LabError: the exported file disagrees with the members combined.
+    """
+    contract = {"kind": "ensemble", "vote": vote, "batch_size": 1, "table": rows,
+                "members": [{"run": m.name, "sha256": m.model.sha256, "temperature": t}
+                            for m, t in zip(members, temperatures, strict=True)],
+                "weights": None if combined.weights is None else list(combined.weights),
+                "classes": members[0].model.classes.to_dict()}
+    spec = members[0].model.preprocess
+    others = [m for m in members if m.model.preprocess != spec]
+    if others:
+        write_json(folder / "ensemble.json", contract)
+        return (f"{folder / 'ensemble.json'}: members and weights. There is no single MindIR, "
+                f"because {others[0].name} sees photos otherwise than {members[0].name} "
+                f"({others[0].model.preprocess.describe()} against {spec.describe()}).")
+    networks = [m.model.network for m in members]
+    network = Stack(networks, temperatures, *combined.stack) if combined.stack else \
+        Ensemble(networks, temperatures, combined.weights, hard=vote == "hard")
+    path = folder / "ensemble.mindir"
+    example = ms.Tensor(np.zeros((1, 3, spec.image_height, spec.image_width), np.float32))
+    export_network(network.set_train(False), example, path, "MINDIR")
+    write_json(folder / "ensemble.json", {
+        **contract, "preprocess": spec.to_dict(), "head": {"activation": "None"},
+        "output": "logits", "temperature": 1.0, "mindir_sha256": sha256_of(path)})
+    records = photos.splits["val"]
+
+    def images():
+        for first in range(0, len(records), CHECK_BATCH):
+            yield np.stack([preprocess(load_rgb(photos.root / r.path), spec)
+                            for r in records[first:first + CHECK_BATCH]])
+    reference = answers if combined.stack else np.log(np.maximum(answers, 1e-12))
+    return compare(load_mindir(path).outputs, images, reference, 10 * TOLERANCE, path)

@@ -1,0 +1,92 @@
+"""Rotation, shift and random erasing; and that nothing changes where they are off."""
+import numpy as np
+import pytest
+
+from src_mindspore.data.augment import (
+    AugmentSpec,
+    augment,
+    random_erasing,
+    rng_for,
+    rotate_and_shift,
+)
+from src_mindspore.data.preprocess import PreprocessSpec
+
+SPEC = PreprocessSpec(48, 48, 0)
+
+
+class Fixed:
+    """Stands in for a generator that draws what a test wants."""
+
+    def __init__(self, angle, right, down):
+        self.angle, self.moves = angle, (right, down)
+
+    def uniform(self, low, high, size=None):
+        return np.array(self.moves) if size else self.angle
+
+
+@pytest.fixture
+def photo():
+    return np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+
+
+def test_quarter_turns_are_exact(photo):
+    square = photo[:48, :48]
+    for quarter in (1, 2, 3):
+        turned = rotate_and_shift(square, AugmentSpec(), Fixed(90 * quarter, 0, 0))
+        assert np.abs(turned.astype(int) - np.rot90(square, quarter)).max() <= 1
+
+
+def test_a_shift_moves_by_its_part_of_the_side(photo):
+    moved = rotate_and_shift(photo, AugmentSpec(), Fixed(0, 0.1, -0.05))  # 8 right, 3 up
+    assert np.array_equal(moved[:-3, 8:], photo[3:, :-8])
+    # What came in from outside is the mirrored border.
+    assert np.array_equal(moved[:-3, 7], photo[3:, 1])
+
+
+def test_angles_and_shifts_stay_within_their_bounds():
+    """A white photo stays white; a marked middle moves by no more than asked."""
+    dark = np.zeros((101, 101, 3), np.uint8)
+    dark[49:52, 49:52] = 255
+    places = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        view = rotate_and_shift(dark, AugmentSpec(rotation=30, shift=0.05), rng)
+        places.append(np.argwhere(view[..., 0] > 100).mean(axis=0) - 50)
+    places = np.abs(places)
+    assert places.max() <= 0.05 * 101 + 1
+    assert places.max() > 3
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_erasing_fills_one_box_of_the_stated_size(seed):
+    # 255 drawn by chance leaves holes in the mask, not in its outline.
+    white = np.full((50, 70, 3), 255, np.uint8)
+    erased = random_erasing(white, np.random.default_rng(seed))
+    assert (white == 255).all()
+    changed = (erased != 255).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+    assert 0.015 <= height * width / 3500 <= 0.42
+    assert 0.25 <= height / width <= 4
+    assert changed[rows.min():rows.max() + 1, columns.min():columns.max() + 1].mean() > 0.99
+
+
+def test_erasing_comes_as_often_as_asked(photo):
+    plain = AugmentSpec(flip=0.5)
+    some = AugmentSpec(flip=0.5, erasing=0.3)
+    different = [not np.array_equal(augment(photo, SPEC, plain, rng_for(1, "a", n)),
+                                    augment(photo, SPEC, some, rng_for(1, "a", n)))
+                 for n in range(200)]
+    assert np.mean(different) == pytest.approx(0.3, abs=0.1)
+
+
+def test_what_is_off_changes_neither_the_key_nor_the_picture(photo):
+    """Keys of caches made before these existed stay valid."""
+    assert AugmentSpec().to_dict() == {
+        "crop_scale": [0.08, 1.0], "crop_ratio": [0.75, 4 / 3], "flip": 0.5, "brightness": 0.4,
+        "contrast": 0.4, "saturation": 0.4}
+    assert AugmentSpec(rotation=5).to_dict()["rotation"] == 5
+    # Erasing comes last, so its draws leave those before it as they were.
+    one = augment(photo, SPEC, AugmentSpec(), rng_for(1, "a", 1))
+    two = augment(photo, SPEC, AugmentSpec(erasing=1e-9), rng_for(1, "a", 1))
+    assert np.array_equal(one, two)
