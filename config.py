@@ -5,11 +5,19 @@
     python train_head.py --config my.yaml --epochs 20    # a YAML file; flags win
 
 `config` is an EasyDict, so a notebook may write `config.epochs = 20`. Order of precedence:
-default below < preset < YAML file < flag.
+default below < preset < YAML file < flag. A backbone brings its weights and input size along.
 """
 from easydict import EasyDict
 
 from src_mindspore.configuration import Key, choice, flag, integer, mapping, number, text
+
+# What comes with another backbone than the default: its weights, and the input they were made for.
+LITE = {
+    f"efficientnet_lite{number}": {
+        "pretrained_ckpt": f"./results/weights/efficientnet_lite{number}.ckpt",
+        "image_height": size, "image_width": size, "resize": 0}
+    for number, size in ((0, 224), (1, 240), (2, 260))
+}
 
 KEYS = {
     # --- data
@@ -37,8 +45,8 @@ KEYS = {
     "saturation": Key(0.4, number(0, 1), "colour jitter: a factor from [1-x, 1+x]; 0: off"),
 
     # --- backbone and features
-    "backbone": Key("mobilenet_v2", choice("mobilenet_v2"), "which frozen backbone computes the features"),
-    "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; the default is fetched and converted when it is absent"),
+    "backbone": Key("mobilenet_v2", choice("mobilenet_v2", *LITE), "which frozen backbone computes the features; with another than mobilenet_v2 come its own weights and input size", LITE),
+    "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; those that `python -m src_mindspore.weights list` shows are fetched when absent"),
     "features_path": Key("./results/features", text(), "where cached features live, one folder a key"),
     "engine": Key("auto", choice("auto", "mindspore", "onnxruntime"), "who computes the training features; auto: ONNX Runtime where it agrees with MindSpore"),
     "feature_dtype": Key("float32", choice("float32", "float16"), "dtype on disk; float16 halves the cache"),
