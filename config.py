@@ -55,10 +55,11 @@ KEYS = {
     "workers": Key(0, integer(0, 256), "threads that decode and augment; 0: one a core; never changes the result"),
 
     # --- head
-    "head": Key("linear", choice("linear", "rbf"), "linear: one Dense layer; rbf: similarity to training photos, then a Dense layer"),
+    "head": Key("linear", choice("linear", "rbf", "svd"), "linear: one Dense layer; rbf: similarity to training photos, then a Dense layer; svd: the strongest directions of the training features, then a Dense layer"),
     "rbf_centres": Key(2048, integer(2, 20_000), "rbf: how many training photos a photo is compared with; all of them where there are fewer"),
     "rbf_width": Key(1024, integer(2, 20_000), "rbf: values left of the comparisons after whitening"),
     "rbf_gamma": Key(1.0, number(0.001, 1000), "rbf: how fast similarity falls with distance, in units of the mean squared distance"),
+    "svd_components": Key(512, integer(1, 20_000), "svd: how many directions are kept"),
     "reduction": Key("mean", choice("mean", "max", "mean+max", None), "global pooling of the feature map; none: every position, large cache"),
     "activation": Key("None", choice("None", "Sigmoid", "Softmax"), "on the logits when the head is used, never in training"),
     "weight_init": Key("he", choice("he", "ones"), "ones: the course's, all logits equal at the start"),

@@ -204,7 +204,7 @@ def _check_together(config):
         raise LabError(f"reduction none keeps every position of the feature map, which has one for "
                        f"32x32 pixels; the input is {height}x{width}. Take a square input whose "
                        "side is a multiple of 32, or another --reduction.")
-    if config.reduction is None and (config.normalise or config.head == "rbf"):
+    if config.reduction is None and (config.normalise or config.head != "linear"):
         raise LabError("reduction none keeps every position of the feature map; it goes with "
                        "--head linear --normalise false only.")
 

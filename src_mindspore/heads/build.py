@@ -3,6 +3,7 @@ import dataclasses
 
 from src_mindspore.heads.linear import MobileNetV2Head, feature_width
 from src_mindspore.heads.rbf import RBFHead
+from src_mindspore.heads.svd import SVDHead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,9 +12,10 @@ class HeadSpec:
 
     Attributes:
         input_channel, hw, num_classes: int.
-        kind: 'linear' or 'rbf'.
+        kind: 'linear', 'rbf' or 'svd'.
         reduction, activation, has_bias, normalise: as for MobileNetV2Head.
-        centres, width: int, as for RBFMap; 0 for a linear head.
+        centres, width: int, as for RBFMap; 0 for another head.
+        components: int, as for SVDMap; 0 for another head.
     """
 
     input_channel: int
@@ -26,6 +28,7 @@ class HeadSpec:
     normalise: bool = False
     centres: int = 0
     width: int = 0
+    components: int = 0
 
     def build(self, weight_init="he", seed=0):
         """Return a new head of this kind, its initial weights drawn from the seed."""
@@ -34,6 +37,8 @@ class HeadSpec:
                  "has_bias": self.has_bias, "weight_init": weight_init, "seed": seed}
         if self.kind == "rbf":
             return RBFHead(centres=self.centres, width=self.width, **shape)
+        if self.kind == "svd":
+            return SVDHead(components=self.components, **shape)
         return MobileNetV2Head(hw=self.hw, normalise=self.normalise, **shape)
 
     def columns(self):
@@ -61,6 +66,9 @@ def head_spec(config, channels, num_classes, train_photos):
                       config.activation, config.has_bias, config.normalise)
     if config.head == "linear":
         return linear
+    if config.head == "svd":
+        return dataclasses.replace(linear, kind="svd", normalise=False,
+                                   components=config.svd_components)
     centres = min(config.rbf_centres, train_photos)
     return dataclasses.replace(linear, kind="rbf", normalise=False, centres=centres,
                                width=min(config.rbf_width, centres))
