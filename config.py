@@ -5,11 +5,19 @@
     python train_head.py --config my.yaml --epochs 20    # a YAML file; flags win
 
 `config` is an EasyDict, so a notebook may write `config.epochs = 20`. Order of precedence:
-default below < preset < YAML file < flag.
+default below < preset < YAML file < flag. A backbone brings its weights and input size along.
 """
 from easydict import EasyDict
 
 from src_mindspore.configuration import Key, choice, flag, integer, mapping, number, text
+
+# What comes with another backbone than the default: its weights, and the input they were made for.
+LITE = {
+    f"efficientnet_lite{number}": {
+        "pretrained_ckpt": f"./results/weights/efficientnet_lite{number}.ckpt",
+        "image_height": size, "image_width": size, "resize": 0}
+    for number, size in ((0, 224), (1, 240), (2, 260))
+}
 
 KEYS = {
     # --- data
@@ -43,8 +51,8 @@ KEYS = {
     "mix_probability": Key(0.5, number(0, 1), "part of the augmented views that mixup or cutmix mixes"),
 
     # --- backbone and features
-    "backbone": Key("mobilenet_v2", choice("mobilenet_v2"), "which frozen backbone computes the features"),
-    "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; the default is fetched and converted when it is absent"),
+    "backbone": Key("mobilenet_v2", choice("mobilenet_v2", *LITE), "which frozen backbone computes the features; with another than mobilenet_v2 come its own weights and input size", LITE),
+    "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; those that `python -m src_mindspore.weights list` shows are fetched when absent"),
     "features_path": Key("./results/features", text(), "where cached features live, one folder a key"),
     "engine": Key("auto", choice("auto", "mindspore", "onnxruntime"), "who computes the training features; auto: ONNX Runtime where it agrees with MindSpore"),
     "feature_dtype": Key("float32", choice("float32", "float16"), "dtype on disk; float16 halves the cache"),
@@ -53,11 +61,12 @@ KEYS = {
     "workers": Key(0, integer(0, 256), "threads that decode and augment; 0: one a core; never changes the result"),
 
     # --- head
-    "head": Key("linear", choice("linear", "rbf", "svm_linear", "svm_rbf"), "linear: one Dense layer; rbf: similarity to training photos, then a Dense layer; svm_...: a support vector machine, fitted at once"),
+    "head": Key("linear", choice("linear", "rbf", "svd", "svm_linear", "svm_rbf"), "linear: one Dense layer; rbf: similarity to training photos, then a Dense layer; svd: the strongest directions of the training features, then a Dense layer; svm_...: a support vector machine, fitted at once"),
     "svm_c": Key(1.0, number(1e-6, 1e6), "svm: how much a photo on the wrong side of the margin costs"),
     "rbf_centres": Key(2048, integer(2, 20_000), "rbf: how many training photos a photo is compared with; all of them where there are fewer"),
     "rbf_width": Key(1024, integer(2, 20_000), "rbf: values left of the comparisons after whitening"),
     "rbf_gamma": Key(1.0, number(0.001, 1000), "rbf, svm_rbf: how fast similarity falls with distance, in units of the mean squared distance"),
+    "svd_components": Key(512, integer(1, 20_000), "svd: how many directions are kept"),
     "reduction": Key("mean", choice("mean", "max", "mean+max", None), "global pooling of the feature map; none: every position, large cache"),
     "activation": Key("None", choice("None", "Sigmoid", "Softmax"), "on the logits when the head is used, never in training"),
     "weight_init": Key("he", choice("he", "ones"), "ones: the course's, all logits equal at the start"),

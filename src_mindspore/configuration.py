@@ -32,11 +32,17 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """One key of the configuration: its default, its rule and a line of help."""
+    """One key of the configuration: its default, its rule and a line of help.
+
+    `implies` maps values of this key to what other keys then are. Who names the value brings them
+    along: a flag's win over the preset, which was chosen for another value; a preset's own values
+    and every flag win over them.
+    """
 
     default: Any
     rule: Rule
     help: str
+    implies: dict = dataclasses.field(default_factory=dict)
 
 
 def integer(low, high):
@@ -170,10 +176,13 @@ def resolve(keys, presets, default_preset, *, preset=None, yaml_path=None, flags
         raise LabError(f"Unknown preset {preset!r}. The nearest is {near!r}; there are "
                        f"{', '.join(presets)}.")
     values = {name: key.default for name, key in keys.items()}
-    values.update(presets[preset])
-    values.update(overrides)
-    for name, value in (flags or {}).items():
-        values[name] = check_value(keys, name, value, f"flag --{name}")
+    overrides |= {name: check_value(keys, name, value, f"flag --{name}")
+                  for name, value in (flags or {}).items()}
+    for layer in (presets[preset], overrides):
+        for name in layer:
+            if keys[name].implies:
+                values.update(keys[name].implies.get(layer[name], {}))
+        values.update(layer)
     result = EasyDict(preset=preset)
     # EasyDict would turn {} values into EasyDicts anyway; order follows config.py.
     result.update({name: values[name] for name in keys})

@@ -8,7 +8,13 @@ from mindspore import nn
 
 from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint, save_checkpoint
 from src_mindspore.backbones.folding import fold_batchnorm
-from src_mindspore.backbones.registry import BACKBONES, complete_contract, freeze, spec_of
+from src_mindspore.backbones.registry import (
+    BACKBONES,
+    complete_contract,
+    entry_of,
+    freeze,
+    spec_of,
+)
 from src_mindspore.data.classes import COURSE_CLASSES, ClassNames, name_classes
 from src_mindspore.data.preprocess import PreprocessSpec
 from src_mindspore.errors import LabError
@@ -129,10 +135,7 @@ def load_network(path):
         raise LabError(f"{path} holds a {meta['kind']} alone; expected a whole network, for "
                        "example best.ckpt of a run in results/runs.")
     name = meta.get("architecture", "mobilenet_v2")
-    if name not in BACKBONES:
-        raise LabError(f"{path} was made with the backbone {name!r}, which this version does not "
-                       f"know; it has {', '.join(BACKBONES)}.")
-    entry = BACKBONES[name]
+    entry = entry_of(name, path)
     known = complete_contract(meta, parameters, entry)
     backbone = entry.build(known.get("padding", entry.default_padding))
     if not meta:

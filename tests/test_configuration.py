@@ -188,3 +188,24 @@ def test_one_call_never_changes_the_next():
     assert command_line().class_index == {}
     assert command_line().epochs != 99_999
     assert configuration.resolve(KEYS, PRESETS, DEFAULT_PRESET) == command_line()
+
+
+def test_a_backbone_brings_its_weights_and_input_size_along(tmp_path):
+    def of(**flags):
+        return resolve(KEYS, PRESETS, DEFAULT_PRESET, flags=flags)
+
+    assert of().image_height == 256
+    lite = of(backbone="efficientnet_lite2")
+    assert (lite.image_height, lite.image_width, lite.resize) == (260, 260, 0)
+    assert lite.pretrained_ckpt.endswith("efficientnet_lite2.ckpt")
+    assert lite.head == of().head
+    # Whoever asks for a size gets it, in a file as well as by a flag.
+    assert of(backbone="efficientnet_lite2", image_height=128).image_height == 128
+    path = tmp_path / "run.yaml"
+    path.write_text("backbone: efficientnet_lite1\nimage_height: 192\n")
+    config = resolve(KEYS, PRESETS, DEFAULT_PRESET, yaml_path=path)
+    assert (config.image_height, config.image_width) == (192, 240)
+    # A preset that names a backbone may choose the size for it.
+    presets = {"own": {"image_height": 160, "backbone": "efficientnet_lite1"}}
+    config = resolve(KEYS, presets, "own")
+    assert (config.image_height, config.image_width) == (160, 240)

@@ -1,15 +1,17 @@
 """The registry of backbones, and how one is loaded with the contract of its weights."""
 import dataclasses
+import functools
 from collections.abc import Callable
 
 from mindspore import nn
 
 from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint, save_checkpoint
+from src_mindspore.backbones.efficientnet_lite import OUT_CHANNELS, VARIANTS, EfficientNetLite
 from src_mindspore.data.preprocess import PreprocessSpec
 from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of
 from src_mindspore.mobilenetv2 import MobileNetV2Backbone
-from src_mindspore.weights.sources import source_of_stem
+from src_mindspore.weights.sources import SOURCES, source_of_stem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +19,8 @@ class BackboneEntry:
     """One architecture.
 
     Attributes:
-        build: function (padding) -> Cell mapping (N, 3, H, W) to (N, channels, H/32, W/32).
+        build: function (padding) -> Cell mapping (N, 3, H, W) to (N, channels, H/32, W/32),
+            sides rounded up.
         channels: int, feature width.
         default_padding, default_preprocess: the contract of a checkpoint that carries none, as
             the course's `mobilenetv2-200_1067_cpu_gpu.ckpt`.
@@ -34,7 +37,25 @@ class BackboneEntry:
 BACKBONES = {
     "mobilenet_v2": BackboneEntry(MobileNetV2Backbone, 1280, "symmetric", PreprocessSpec(),
                                   "features.0.features.0.weight"),
+    **{name: BackboneEntry(functools.partial(EfficientNetLite, name), OUT_CHANNELS, "same",
+                           SOURCES[name].preprocess, "features.0.weight") for name in VARIANTS},
 }
+
+
+def entry_of(name, path):
+    """Return the BackboneEntry of an architecture.
+
+    Args:
+        name: str, as a checkpoint's contract names it.
+        path: of the checkpoint, for the message.
+
+    Raises:
+        LabError: this version does not know it.
+    """
+    if name not in BACKBONES:
+        raise LabError(f"{path} was made with the backbone {name!r}, which this version does not "
+                       f"know; it has {', '.join(BACKBONES)}.")
+    return BACKBONES[name]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
     python -m src_mindspore.evaluation.crossval             # recommended preset, 5 folds, 5 seeds
     python -m src_mindspore.evaluation.crossval --preset course_best --cv_seeds 1,2
     python -m src_mindspore.evaluation.crossval --lr_max 0.1 --json cv.json
+    python -m src_mindspore.evaluation.crossval --backbones efficientnet_lite0,efficientnet_lite1
 
 Folds are stratified and never divide copies of one photo (near-duplicates share a fold). A model
 learns from the augmented passes of four folds and is asked about the clean photos of the fifth, at
@@ -27,23 +28,29 @@ def main(argv):
     parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--cv_seeds", default="1,2,3,4,5")
+    parser.add_argument("--backbones", metavar="A,B,...")
     parser.add_argument("--json", metavar="FILE")
     args, rest = parser.parse_known_args(argv)
     config = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET, rest, __doc__ + (
-        "\nflags of this tool: --folds 5, --cv_seeds 1,2,3,4,5, --json FILE; and every key below"))
+        "\nflags of this tool: --folds 5, --cv_seeds 1,2,3,4,5, --json FILE, "
+        "--backbones A,B,... (features joined); and every key below"))
     seeds = parse_seeds(args.cv_seeds)
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos
     from src_mindspore.features.of_config import prepare_backbone
 
     photos = prepare_photos(config)
-    backbone = prepare_backbone(config)
-    data = crossval_data(photos, backbone, config)
+    if args.backbones:
+        data, backbone = fused_data(photos, args.backbones, config)
+    else:
+        backbone = prepare_backbone(config)
+        data = crossval_data(photos, backbone, config)
     result = cross_validate(data, backbone, photos.classes, config, args.folds, seeds)
     print_result(result, config.preset)
     if args.json:
         from src_mindspore.files import write_json
-        write_json(args.json, {**result, "preset": config.preset, "config": dict(config)})
+        write_json(args.json, {**result, "preset": config.preset, "backbones": args.backbones,
+                               "config": dict(config)})
 
 
 def parse_seeds(text):
@@ -128,6 +135,30 @@ def crossval_data(photos, backbone, config, asked_backbone=None):
     clean = extract_clean(photos, asked_backbone or backbone, config, "train")
     groups = group_ids(photos.root, photos.splits["train"], progress=False)
     return CrossvalData(cache, clean, groups, config.memory_limit_mb)
+
+
+def fused_data(photos, names, config):
+    """Return (CrossvalData, FusedShape) of several backbones whose features are joined.
+
+    Args:
+        photos: Photos.
+        names: str, 'a,b,c'.
+        config: the configuration; see `fused.member_config` for what a member changes.
+
+    Raises:
+        LabError: see `parse_members` and `JoinedCache`.
+    """
+    from src_mindspore.features.fused import FusedShape, JoinedCache, member_config, parse_members
+    from src_mindspore.features.of_config import prepare_backbone
+
+    members = {}
+    for name in parse_members(names, KEYS):
+        own = member_config(config, name, KEYS, PRESETS, DEFAULT_PRESET)
+        members[name] = crossval_data(photos, prepare_backbone(own), own)
+    cache, clean = (JoinedCache({name: getattr(member, part) for name, member in members.items()})
+                    for part in ("cache", "clean"))
+    groups = next(iter(members.values())).groups
+    return CrossvalData(cache, clean, groups, config.memory_limit_mb), FusedShape(cache.channels)
 
 
 def cross_validate(data, backbone, classes, config, folds, seeds):

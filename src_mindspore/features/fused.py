@@ -1,0 +1,158 @@
+"""Several frozen backbones side by side: each member's features cached on their own, then joined.
+
+A member reads a photo at its own size with its own preprocessing; its cache has the key it would
+have alone, so adding a member computes that member only.
+"""
+import dataclasses
+
+import numpy as np
+from easydict import EasyDict
+
+from src_mindspore.configuration import resolve
+from src_mindspore.errors import LabError
+
+# What belongs to a member; everything else is common to all.
+OF_A_MEMBER = ("backbone", "pretrained_ckpt", "image_height", "image_width", "resize")
+
+
+def parse_members(text, keys):
+    """Return the names in 'a,b,c'.
+
+    Args:
+        text: str.
+        keys: dict name -> Key; `backbone` says which names there are.
+
+    Raises:
+        LabError: an unknown name, one twice, or fewer than two.
+    """
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        try:
+            keys["backbone"].rule.parse(name)
+        except ValueError:
+            raise LabError(f"Unknown backbone {name!r} in --backbones. Expected names with commas "
+                           f"between: {keys['backbone'].rule.allowed}.") from None
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise LabError(f"--backbones is {text!r}; expected two or more different backbones. For "
+                       "one alone take --backbone.")
+    return names
+
+
+def member_config(config, name, keys, presets, default_preset):
+    """Return the configuration a member has alone: its own weights and input, the rest common.
+
+    Args:
+        config: the configuration.
+        name: str, the member.
+        keys, presets, default_preset: see `configuration.resolve`.
+    """
+    alone = resolve(keys, presets, default_preset, flags={"backbone": name})
+    return EasyDict({**config, **{key: alone[key] for key in OF_A_MEMBER}})
+
+
+@dataclasses.dataclass(frozen=True)
+class FusedShape:
+    """What a head has to know of joined features.
+
+    Attributes:
+        channels: int, of all members together.
+    """
+
+    channels: int
+
+
+class JoinedCache:
+    """The caches of several members as one, rows joined by image and pass.
+
+    Args:
+        caches: dict from member to FeatureCache with pooling 'mean+max'.
+
+    Attributes:
+        labels, index, photos: as of FeatureCache, in the order of the first member.
+        channels: int, of all members together.
+
+    Raises:
+        LabError: the members did not read the same photos, gave them other labels (another order
+            of classes), or one lacks a pass of a photo.
+    """
+
+    def __init__(self, caches):
+        (first_name, first), *others = caches.items()
+        self.labels, self.index, self.photos = first.labels, first.index, first.photos
+        self.caches = dict(caches)
+        self.orders = {first_name: np.arange(len(first))}
+        wanted = _rows(first)
+        for name, cache in others:
+            self.orders[name] = self._matched(first_name, wanted, name, cache)
+        for name, cache in caches.items():
+            if cache.what["pooling"] != "mean+max":
+                raise LabError(f"The features of {name} are not pooled (--reduction none); only "
+                               "pooled ones can be joined.")
+        self.channels = sum(self._width(cache) for cache in caches.values()) // 2
+
+    @staticmethod
+    def _width(cache):
+        return cache.features(memory_limit_bytes=0).shape[1]
+
+    def _matched(self, first_name, wanted, name, cache):
+        """Return the rows of a member in the order of the first."""
+        have = {row: number for number, row in enumerate(_rows(cache))}
+        theirs, ours = {row[0] for row in have}, {row[0] for row in wanted}
+        for one, other, missing in ((name, first_name, ours - theirs),
+                                    (first_name, name, theirs - ours)):
+            if missing:
+                raise LabError(
+                    f"{one} did not read {min(missing)[0]}, {other} did ({len(missing)} photos "
+                    "differ, or changed in between). Extract all members from the same photos.")
+        if len(have) != len(wanted) or not all(row in have for row in wanted):
+            raise LabError(
+                f"{name} and {first_name} did not read the photos equally often: "
+                f"{cache.index[:, 1].max() + 1} and {self.index[:, 1].max() + 1} passes. Extract "
+                "all members with the same --repeat.")
+        order = np.array([have[row] for row in wanted])
+        different = np.flatnonzero(
+            (cache.labels[order] != self.labels).reshape(len(order), -1).any(axis=1))
+        if len(different):
+            row = different[0]
+            raise LabError(
+                f"{wanted[row][0][0]} has label {self.labels[row]} for {first_name} and "
+                f"{cache.labels[order[row]]} for {name}: the members were extracted with another "
+                "order of classes. Extract them again with the same class_index.")
+        return order
+
+    def __len__(self):
+        return len(self.labels)
+
+    def features(self, columns=slice(None), memory_limit_bytes=None):
+        """Return (N, F) float32: the mean of every member, then the maximum of every member.
+
+        Args:
+            columns: slice of the values of a row.
+            memory_limit_bytes: int; larger features are refused. None: no limit.
+
+        Raises:
+            LabError: they do not fit.
+        """
+        start, stop, _ = columns.indices(2 * self.channels)
+        size = len(self) * (stop - start) * 4
+        if memory_limit_bytes is not None and size > memory_limit_bytes:
+            raise LabError(f"The joined features need {size / 2**20:.0f} MB; memory_limit_mb is "
+                           f"{memory_limit_bytes / 2**20:.0f}. Raise it, or lower --repeat.")
+        out = np.empty((len(self), stop - start), np.float32)
+        at = 0
+        for half in (0, 1):
+            for name, cache in self.caches.items():
+                width = self._width(cache) // 2
+                low, high = max(at, start), min(at + width, stop)
+                if low < high:
+                    part = slice(half * width + low - at, half * width + high - at)
+                    out[:, low - start:high - start] = cache.features(part)[self.orders[name]]
+                at += width
+        return out
+
+
+def _rows(cache):
+    """Return what each row is: ((path, SHA-256), pass), and the partner where photos are mixed."""
+    images = [(image["path"], image["sha256"]) for image in cache.images]
+    return [(images[image], int(number), *(images[other] for other in partner))
+            for image, number, *partner in cache.index]

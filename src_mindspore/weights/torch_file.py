@@ -1,0 +1,96 @@
+"""PyTorch checkpoints (.pth of torch.save before its zip format) read as data, without torch.
+
+Such a file is a row of pickles followed by the raw numbers. A pickle can name any function to be
+called, so the reader here knows three names and refuses every other.
+"""
+import collections
+import io
+import pickle
+import struct
+
+import numpy as np
+
+from src_mindspore.errors import LabError
+
+MAGIC = 0x1950A86A20F9469CFC6C
+PROTOCOL = 1001
+# Names a checkpoint of weights may use; what stands for them here only notes what is asked for.
+STORAGES = {"FloatStorage": np.dtype("<f4"), "HalfStorage": np.dtype("<f2"),
+            "DoubleStorage": np.dtype("<f8"), "LongStorage": np.dtype("<i8")}
+
+
+class _Tensor:
+    """What `torch._utils._rebuild_tensor_v2` is called with: numbers come later in the file."""
+
+    def __init__(self, storage, offset, size, stride, *_):
+        self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module, name):
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _Tensor
+        if module == "torch" and name in STORAGES:
+            return STORAGES[name]
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+    def persistent_load(self, identity):
+        kind, dtype, key, _, count, view = identity
+        if kind != "storage" or not isinstance(dtype, np.dtype) or view is not None:
+            raise pickle.UnpicklingError("it holds something else than plain tensors")
+        return dtype, key, int(count)
+
+
+def read_torch_tensors(data):
+    """Read the tensors of a PyTorch checkpoint without executing anything in it.
+
+    Args:
+        data: bytes of the file.
+
+    Returns:
+        dict: name -> array of float16, float32, float64 or int64, in the checkpoint's layout.
+
+    Raises:
+        LabError: truncated, not such a file, or it asks for more than tensors.
+    """
+    stream = io.BytesIO(data)
+    try:
+        if (_Unpickler(stream).load(), _Unpickler(stream).load()) != (MAGIC, PROTOCOL):
+            raise ValueError("it does not begin as one")
+        _Unpickler(stream).load()  # sizes of types on the machine that wrote it
+        tensors = _Unpickler(stream).load()
+        if not isinstance(tensors, dict) or not all(
+                isinstance(t, _Tensor) for t in tensors.values()):
+            raise ValueError("it holds no dictionary of tensors")
+        dtypes = {t.storage[1]: t.storage[0] for t in tensors.values()}
+        storages = {key: _read_storage(stream, dtypes[key]) for key in _Unpickler(stream).load()}
+        return {name: _array(storages[t.storage[1]], t) for name, t in tensors.items()}
+    # A damaged pickle raises nearly any of the built-in exceptions.
+    except (pickle.UnpicklingError, ValueError, TypeError, KeyError, IndexError, EOFError,
+            AttributeError, OverflowError, MemoryError, struct.error, UnicodeError) as error:
+        raise LabError(f"The weights are not a complete PyTorch checkpoint of tensors ({error}). "
+                       "Delete the file and fetch it again.") from error
+
+
+def _read_storage(stream, dtype):
+    """Read one block of numbers: a count of eight bytes, then the values."""
+    count, = struct.unpack("<q", stream.read(8))
+    raw = stream.read(count * dtype.itemsize) if count >= 0 else b""
+    if len(raw) != count * dtype.itemsize:
+        raise ValueError("it ends in the middle of a tensor")
+    return np.frombuffer(raw, dtype)
+
+
+def _array(storage, tensor):
+    """Return a tensor's values, in C order whatever order they were stored in."""
+    # Every element must lie inside the storage: strides from a file are not to be trusted.
+    last = tensor.offset + sum((size - 1) * stride for size, stride
+                               in zip(tensor.size, tensor.stride, strict=True))
+    if min((tensor.offset, *tensor.stride)) < 0 or min((1, *tensor.size)) < 1 \
+            or last >= len(storage):
+        raise ValueError("a tensor reaches beyond its numbers")
+    steps = [stride * storage.itemsize for stride in tensor.stride]
+    view = np.lib.stride_tricks.as_strided(storage[tensor.offset:], tensor.size, steps)
+    return np.array(view, order="C")

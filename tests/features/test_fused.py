@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from easydict import EasyDict
+
+from config import DEFAULT_PRESET, KEYS, PRESETS
+from src_mindspore.configuration import resolve
+from src_mindspore.errors import LabError
+from src_mindspore.features.cache import CacheWriter, FeatureCache
+from src_mindspore.features.fused import JoinedCache, member_config, parse_members
+
+PATHS = ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
+
+
+def written(root, name, *, width=4, passes=2, order=(0, 1, 2), labels=(0, 0, 1), sha="s",
+            pooling="mean+max"):
+    """A cache of three photos; the value of a cell tells photo, pass and column."""
+    what = {"split": "train", "name": name, "pooling": pooling}
+    paths = [PATHS[i] for i in order]
+    index = np.array([(i, p) for i in range(len(order)) for p in range(passes)], np.int32)
+    feature = np.array([[100 * order[i] + 10 * p + c for c in range(width)] for i, p in index],
+                       np.float32)
+    with CacheWriter(root, what) as writer:
+        label = np.array([labels[order[i]] for i, _ in index], np.int32)
+        for part in (slice(0, 4), slice(4, None)):
+            if len(label[part]):
+                writer.write(feature[part], label[part], index[part])
+        writer.finish([{"path": p, "size": 1, "sha256": sha} for p in paths])
+        return FeatureCache(writer.folder)
+
+
+def test_rows_are_joined_by_image_and_pass_whatever_their_order(tmp_path):
+    one = written(tmp_path, "one", width=4)
+    other = written(tmp_path, "other", width=6, order=(2, 0, 1))
+    joined = JoinedCache({"one": one, "other": other})
+    assert joined.channels == 5
+    rows = joined.features()
+    assert rows.shape == (6, 10)
+    ours, theirs = one.features(), other.features()
+    for row, (image, number) in enumerate(one.index):
+        match = next(i for i, (image2, number2) in enumerate(other.index)
+                     if other.images[image2] == one.images[image] and number2 == number)
+        # Means of both, then maxima of both.
+        np.testing.assert_array_equal(rows[row], np.concatenate(
+            (ours[row, :2], theirs[match, :3], ours[row, 2:], theirs[match, 3:])))
+    for columns in (slice(0, 5), slice(5, None), slice(1, 4), slice(4, 8)):
+        np.testing.assert_array_equal(joined.features(columns), rows[:, columns])
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"passes": 1}, "did not read the photos equally often: 1 and 2 passes"),
+    ({"order": (0, 1)}, r"other did not read b/1\.jpg, one did \(1 photos"),
+    ({"labels": (1, 1, 0)}, r"a/1\.jpg has label 0 for one and 1 for other.*order of classes"),
+    ({"sha": "changed"}, r"other did not read a/1\.jpg, one did \(3 photos"),
+    ({"pooling": "none"}, "features of other are not pooled"),
+], ids=["pass", "photo", "classes", "changed", "maps"])
+def test_members_that_do_not_fit_are_refused(tmp_path, options, words):
+    one = written(tmp_path, "one")
+    with pytest.raises(LabError, match=words):
+        JoinedCache({"one": one, "other": written(tmp_path, "other", **options)})
+
+
+def test_features_larger_than_the_limit_are_refused(tmp_path):
+    joined = JoinedCache({name: written(tmp_path, name) for name in ("one", "other")})
+    assert joined.features(memory_limit_bytes=6 * 8 * 4).shape == (6, 8)
+    with pytest.raises(LabError, match="memory_limit_mb"):
+        joined.features(memory_limit_bytes=6 * 8 * 4 - 1)
+
+
+def test_a_member_has_the_configuration_it_has_alone():
+    config = resolve(KEYS, PRESETS, DEFAULT_PRESET, flags={"repeat": 3})
+    for name in ("mobilenet_v2", "efficientnet_lite1", "efficientnet_lite2"):
+        alone = resolve(KEYS, PRESETS, DEFAULT_PRESET, flags={"repeat": 3, "backbone": name})
+        member = member_config(config, name, KEYS, PRESETS, DEFAULT_PRESET)
+        assert isinstance(member, EasyDict)
+        assert member == alone
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("efficientnet_lite0,resnet", "Unknown backbone 'resnet'.*efficientnet_lite0"),
+    ("efficientnet_lite0", "two or more"), ("", "Unknown backbone ''"),
+    ("efficientnet_lite0, efficientnet_lite0", "two or more different")])
+def test_lists_that_make_no_sense_are_refused(text, words):
+    with pytest.raises(LabError, match=words):
+        parse_members(text, KEYS)
