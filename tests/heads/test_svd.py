@@ -26,7 +26,7 @@ def test_vectors_are_those_of_the_plain_decomposition(rows):
 def test_rows_on_disk_give_the_same_in_any_chunks(rows, monkeypatch):
     expected, scale = right_singular_vectors(rows, 3)
     monkeypatch.setattr(svd, "CHUNK_ROWS", 7)
-    mapped = MappedRows([rows[:25], rows[25:]], slice(None))
+    mapped = MappedRows([rows[:25], rows[25:]].__getitem__, [25, len(rows) - 25], slice(None))
     vectors, mapped_scale = right_singular_vectors(mapped, 3)
     np.testing.assert_allclose(vectors, expected, atol=1e-9)
     assert mapped_scale == pytest.approx(scale)
