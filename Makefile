@@ -29,7 +29,7 @@ lint: env
 	@$(PY) -m ruff check .
 
 test: env lint
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 bench: env
 	@$(PY) -m bench.street

@@ -198,7 +198,6 @@ class Session:
         finally:
             if self._requests in self._selector.get_map():
                 self._selector.unregister(self._requests)
-        self._hello = True
         return self._messages.popleft()
 
     def _send(self, outgoing):
@@ -234,7 +233,10 @@ class Session:
             got += len(data)
 
     def _take_answers(self, data):
-        self._messages.extend(_decode(self._decoder, data))
+        for message in _decode(self._decoder, data):
+            self._messages.append(message)
+            # Noise may follow in the same read: it is the hand-in's, no longer the machine's fault.
+            self._hello = True
 
     def _take_status(self, data):
         for message in _decode(self._status_decoder, data):
@@ -276,7 +278,7 @@ def _environment():
 
 def _decode(decoder, data):
     try:
-        return decoder.feed(data)
+        yield from decoder.feed(data)
     except WireError:
         raise Ended("protocol") from None
 

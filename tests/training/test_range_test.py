@@ -3,13 +3,14 @@ import numpy as np
 import pytest
 from easydict import EasyDict
 
+from config import KEYS
 from src_mindspore.errors import LabError
 
 WIDTH, CLASSES, ROWS = 12, 6, 90
-SETTINGS = EasyDict(
+SETTINGS = {**{name: key.default for name, key in KEYS.items()}, **dict(
     epochs=6, batch_size=16, optimizer="sgd", lr_init=0.3, lr_max=0.1, lr_end=0.2, warmup_epochs=2,
     decay_type="cosine", decay_rate=0.1, decay_steps=3, momentum=0.9, weight_decay=0.0,
-    label_smoothing=0.0, dropout=0.0, seed=1, weight_init="he", memory_limit_mb=100)
+    label_smoothing=0.0, dropout=0.0, seed=1, weight_init="he", memory_limit_mb=100)}
 
 
 @pytest.fixture(scope="module")

@@ -54,13 +54,12 @@ class Decoder:
         self._data = bytearray()
 
     def feed(self, data):
-        """Take some bytes; return the list of messages (dicts) that are complete now.
+        """Take some bytes; yield the messages (dicts) that are complete now.
 
         Raises:
-            WireError: too long, not JSON, or not an object.
+            WireError: too long, not JSON, or not an object; what came before it is yielded.
         """
         self._data += data
-        messages = []
         while len(self._data) >= LENGTH.size:
             size, = LENGTH.unpack_from(self._data)
             if size > MOST_BYTES:
@@ -73,6 +72,5 @@ class Decoder:
                 raise WireError("a message that is not JSON") from None
             if not isinstance(message, dict):
                 raise WireError("a message that is not an object")
-            messages.append(message)
             del self._data[:LENGTH.size + size]
-        return messages
+            yield message

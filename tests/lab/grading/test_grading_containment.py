@@ -9,6 +9,7 @@ import psutil
 import pytest
 from hand_ins import FOLDERS, SMALL, honest
 
+from lab.grading.inside.wire import Decoder, WireError, pack
 from lab.grading.record import record_of
 from lab.grading.score import score_of
 
@@ -90,6 +91,14 @@ def test_limit_ends_the_hand_in(ask, code, limits, expected):
     # RLIMIT_CPU may be quicker than the watchdog; then the kernel's signal is the reason.
     assert ended(record) in ({"cpu", "crashed"} if expected == "cpu" else {expected})
     assert record["asked"] < 130
+
+
+def test_noise_behind_a_message_does_not_swallow_the_message():
+    """A worker that says hello and a hand-in that then floods may arrive in one read."""
+    messages = Decoder().feed(pack({"hello": True}) + b"\xff" * 70_000)
+    assert next(messages) == {"hello": True}
+    with pytest.raises(WireError):
+        next(messages)
 
 
 def test_fork_bomb(ask, needs):
