@@ -45,6 +45,8 @@ KEYS = {
     "saturation": Key(0.4, number(0, 1), "colour jitter: a factor from [1-x, 1+x]; 0: off"),
     "rotation": Key(0.0, number(0, 180), "largest rotation in degrees, either way; 0: off"),
     "shift": Key(0.0, number(0, 0.5), "largest shift, as a part of the side; 0: off"),
+    "zoom": Key(0.0, number(0, 0.9), "random zoom: the size changes by a factor from [1-x, 1+x]; 0: off"),
+    "shear": Key(0.0, number(0, 60), "largest angle in degrees by which upright lines lean, either way; 0: off"),
     "erasing": Key(0.0, number(0, 1), "probability of random erasing: a box of noise"),
     "mixup": Key(0.0, number(0, 100), "mixup: alpha of the Beta distribution of the shares; 0: off"),
     "cutmix": Key(0.0, number(0, 100), "cutmix: alpha of the Beta distribution of the shares; 0: off"),

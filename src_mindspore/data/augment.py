@@ -1,7 +1,7 @@
 """Training augmentation, drawn per image from a seed of its own.
 
 The course's recipe: random resized crop, horizontal flip, colour jitter; and, off unless asked
-for, rotation, shift and random erasing. Each (seed, pass,
+for, a random affine map (rotation, shift, zoom, shear) and random erasing. Each (seed, pass,
 image) has its own random stream, so the bytes do not depend on the number of workers, on the
 order of the images, or on which images stand beside this one.
 """
@@ -26,6 +26,8 @@ class AugmentSpec:
         brightness, contrast, saturation: a factor is drawn from [1-x, 1+x]; 0 turns it off.
         rotation: largest angle in degrees, either way; 0 turns it off.
         shift: largest shift as a part of the side, in either direction; 0 turns it off.
+        zoom: the size changes by a factor from [1-x, 1+x]; 0 turns it off.
+        shear: largest angle in degrees by which upright lines lean, either way; 0 turns it off.
         erasing: probability of random erasing, in [0, 1].
     """
 
@@ -37,13 +39,20 @@ class AugmentSpec:
     saturation: float = 0.4
     rotation: float = 0.0
     shift: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
     erasing: float = 0.0
+
+    @property
+    def is_affine(self):
+        """True where views are rotated, shifted, zoomed or sheared."""
+        return any((self.rotation, self.shift, self.zoom, self.shear))
 
     def to_dict(self):
         """Return a JSON-able dict; what is off is left out, so that keys of caches stay equal."""
         values = {**dataclasses.asdict(self), "crop_scale": list(self.crop_scale),
                   "crop_ratio": list(self.crop_ratio)}
-        for name in ("rotation", "shift", "erasing"):
+        for name in ("rotation", "shift", "zoom", "shear", "erasing"):
             if not values[name]:
                 del values[name]
         return values
@@ -120,8 +129,9 @@ def colour_jitter(image, spec, rng):
     return image
 
 
-def rotate_and_shift(view, spec, rng):
-    """Turn a view around its middle and move it; what was outside is the mirrored border.
+def random_affine(view, spec, rng):
+    """Turn, zoom and shear a view around its middle and move it; what was outside is the mirrored
+    border.
 
     Args:
         view: (H, W, 3) uint8 RGB.
@@ -134,8 +144,15 @@ def rotate_and_shift(view, spec, rng):
     height, width = view.shape[:2]
     angle = rng.uniform(-spec.rotation, spec.rotation)
     right, down = rng.uniform(-spec.shift, spec.shift, 2)
+    # Drawn only where asked for, so that views without them are what they were before.
+    factor = 1 + rng.uniform(-spec.zoom, spec.zoom) if spec.zoom else 1.0
     # Around the middle between pixels, so that 180 degrees exchange the corners.
-    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+    middle = ((width - 1) / 2, (height - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(middle, angle, factor)
+    if spec.shear:
+        lean = math.tan(math.radians(rng.uniform(-spec.shear, spec.shear)))
+        matrix[:, :2] = matrix[:, :2] @ ((1, lean), (0, 1))
+        matrix[:, 2] = middle - matrix[:, :2] @ middle
     matrix[:, 2] += right * width, down * height
     return cv2.warpAffine(view, matrix, (width, height), flags=cv2.INTER_LINEAR,
                           borderMode=cv2.BORDER_REFLECT_101)
@@ -184,8 +201,8 @@ def augment(image, spec, augmentation, rng):
                                spec.interpolation)
     if rng.random() < augmentation.flip:
         view = cv2.flip(view, 1)
-    if augmentation.rotation or augmentation.shift:
-        view = rotate_and_shift(view, augmentation, rng)
+    if augmentation.is_affine:
+        view = random_affine(view, augmentation, rng)
     view = colour_jitter(view, augmentation, rng)
     if augmentation.erasing and rng.random() < augmentation.erasing:
         view = random_erasing(view, rng)

@@ -41,7 +41,8 @@ def train_views(config, preprocess, num_classes=None):
         crop_scale=(config.crop_scale_min, 1.0),
         crop_ratio=(1 / config.crop_ratio, config.crop_ratio), flip=config.flip,
         brightness=config.brightness, contrast=config.contrast, saturation=config.saturation,
-        rotation=config.rotation, shift=config.shift, erasing=config.erasing)
+        rotation=config.rotation, shift=config.shift, zoom=config.zoom, shear=config.shear,
+        erasing=config.erasing)
     mix = MixSpec(num_classes, config.mixup, config.cutmix, config.mix_probability) \
         if num_classes and (config.mixup or config.cutmix) else None
     return Views(preprocess, config.repeat, config.include_clean, augmentation, config.seed, mix)

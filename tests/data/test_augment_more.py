@@ -1,13 +1,13 @@
-"""Rotation, shift and random erasing; and that nothing changes where they are off."""
+"""Random affine maps and random erasing; and that nothing changes where they are off."""
 import numpy as np
 import pytest
 
 from src_mindspore.data.augment import (
     AugmentSpec,
     augment,
+    random_affine,
     random_erasing,
     rng_for,
-    rotate_and_shift,
 )
 from src_mindspore.data.preprocess import PreprocessSpec
 
@@ -15,13 +15,13 @@ SPEC = PreprocessSpec(48, 48, 0)
 
 
 class Fixed:
-    """Stands in for a generator that draws what a test wants."""
+    """Stands in for a generator that draws what a test wants, zoom before shear."""
 
-    def __init__(self, angle, right, down):
-        self.angle, self.moves = angle, (right, down)
+    def __init__(self, angle, right, down, *further):
+        self.moves, self.draws = (right, down), [angle, *further]
 
     def uniform(self, low, high, size=None):
-        return np.array(self.moves) if size else self.angle
+        return np.array(self.moves) if size else self.draws.pop(0)
 
 
 @pytest.fixture
@@ -32,15 +32,47 @@ def photo():
 def test_quarter_turns_are_exact(photo):
     square = photo[:48, :48]
     for quarter in (1, 2, 3):
-        turned = rotate_and_shift(square, AugmentSpec(), Fixed(90 * quarter, 0, 0))
+        turned = random_affine(square, AugmentSpec(), Fixed(90 * quarter, 0, 0))
         assert np.abs(turned.astype(int) - np.rot90(square, quarter)).max() <= 1
 
 
 def test_a_shift_moves_by_its_part_of_the_side(photo):
-    moved = rotate_and_shift(photo, AugmentSpec(), Fixed(0, 0.1, -0.05))  # 8 right, 3 up
+    moved = random_affine(photo, AugmentSpec(), Fixed(0, 0.1, -0.05))  # 8 right, 3 up
     assert np.array_equal(moved[:-3, 8:], photo[3:, :-8])
     # What came in from outside is the mirrored border.
     assert np.array_equal(moved[:-3, 7], photo[3:, 1])
+
+
+def marked(*places):
+    """A dark 101 x 101 view with bright 3 x 3 spots at (row, column) from the middle."""
+    view = np.zeros((101, 101, 3), np.uint8)
+    for row, column in places:
+        view[49 + row:52 + row, 49 + column:52 + column] = 255
+    return view
+
+
+def spot_of(view):
+    """The centre of what is bright, as (row, column) from the middle."""
+    return np.average(np.argwhere(view[..., 0] >= 0) - 50.0, axis=0, weights=view[..., 0].ravel())
+
+
+def test_a_zoom_moves_away_from_the_middle():
+    spec = AugmentSpec(zoom=0.5)
+    assert spot_of(random_affine(marked((-20, 10)), spec, Fixed(0, 0, 0, 0.5))) \
+        == pytest.approx((-30, 15), abs=0.1)
+    assert spot_of(random_affine(marked((-20, 30)), spec, Fixed(0, 0, 0, -0.2))) \
+        == pytest.approx((-16, 24), abs=0.1)
+
+
+def test_a_shear_leans_upright_lines():
+    """45 degrees move a row by its distance from the middle; the middle row stays."""
+    spec = AugmentSpec(shear=45)
+    for place, expected in (((0, 25), (0, 25)), ((20, 0), (20, 20)), ((-15, 5), (-15, -10))):
+        assert spot_of(random_affine(marked(place), spec, Fixed(0, 0, 0, 45))) \
+            == pytest.approx(expected, abs=0.1)
+    # With a quarter turn the leaning comes first: it is the photo that leans, not the frame.
+    assert spot_of(random_affine(marked((20, 0)), spec, Fixed(90, 0, 0, 45))) \
+        == pytest.approx((-20, 20), abs=0.1)
 
 
 def test_angles_and_shifts_stay_within_their_bounds():
@@ -50,7 +82,7 @@ def test_angles_and_shifts_stay_within_their_bounds():
     places = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        view = rotate_and_shift(dark, AugmentSpec(rotation=30, shift=0.05), rng)
+        view = random_affine(dark, AugmentSpec(rotation=30, shift=0.05), rng)
         places.append(np.argwhere(view[..., 0] > 100).mean(axis=0) - 50)
     places = np.abs(places)
     assert places.max() <= 0.05 * 101 + 1
@@ -86,6 +118,8 @@ def test_what_is_off_changes_neither_the_key_nor_the_picture(photo):
         "crop_scale": [0.08, 1.0], "crop_ratio": [0.75, 4 / 3], "flip": 0.5, "brightness": 0.4,
         "contrast": 0.4, "saturation": 0.4}
     assert AugmentSpec(rotation=5).to_dict()["rotation"] == 5
+    assert AugmentSpec(zoom=0.05, shear=3).to_dict().keys() - AugmentSpec().to_dict().keys() \
+        == {"zoom", "shear"}
     # Erasing comes last, so its draws leave those before it as they were.
     one = augment(photo, SPEC, AugmentSpec(), rng_for(1, "a", 1))
     two = augment(photo, SPEC, AugmentSpec(erasing=1e-9), rng_for(1, "a", 1))
