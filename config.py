@@ -26,6 +26,7 @@ KEYS = {
     "class_index": Key({}, mapping(), "class folder -> label, as in the course; {}: sorted folder names; a given map must agree with them"),
     "val_fraction": Key(0.2, number(0.01, 0.9), "part of a plain folder that becomes the validation split"),
     "bad_images": Key("fail", choice("fail", "skip"), "what a photo that cannot be read does: stop the run, or be skipped and counted"),
+    "decisions": Key("", text(), "CSV of decisions about photos of train: keep, drop, relabel CLASS (python -m src_mindspore.data.cleaning writes it); '': none"),
     "leaks": Key("refuse", choice("refuse", "drop", "allow"), "copies of val in train. refuse: byte-identical ones stop the run, near ones are left out of train; drop: both are left out; allow: both stay"),
 
     # --- preprocessing (part of every cache key)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from src_mindspore.data.audit import audit
 from src_mindspore.data.classes import ClassNames
+from src_mindspore.data.decisions import Applied, apply_decisions
 from src_mindspore.data.drawn import is_drawn
 from src_mindspore.data.folder import find_data, read_folder
 from src_mindspore.data.leaks import handle_leaks
@@ -23,6 +24,7 @@ class Photos:
         splits: dict from split name to list of FileRecord, every one usable.
         skipped: list of FileRecord, left out because they cannot be read.
         is_drawn: bool, pictures of our own generator rather than photos.
+        decisions: Applied, what a decisions file changed; None without one.
     """
 
     root: Path
@@ -30,6 +32,7 @@ class Photos:
     splits: dict
     skipped: list
     is_drawn: bool
+    decisions: Applied | None = None
 
 
 def prepare_photos(config, progress=True):
@@ -37,7 +40,7 @@ def prepare_photos(config, progress=True):
 
     Args:
         config: dataset_path, num_classes, class_index, val_fraction, bad_images, leaks,
-            seed, workers and results_path are read.
+            decisions, seed, workers and results_path are read.
         progress: bool.
 
     Returns:
@@ -45,7 +48,7 @@ def prepare_photos(config, progress=True):
 
     Raises:
         LabError: no photos, photos that cannot be read, a leaking split, or classes that do not
-            agree with the configuration.
+            agree with the configuration; or see `apply_decisions`.
     """
     root = find_data(config.dataset_path) or Path(config.dataset_path)
     folder = read_folder(root)
@@ -60,6 +63,12 @@ def prepare_photos(config, progress=True):
         split_of = {file.path: split for split, file in folder.files()}
         records = [dataclasses.replace(r, split=split_of[r.path]) for r in records
                    if r.path in split_of]
+    decisions = None
+    if config.decisions:
+        # After the split, which must not depend on them.
+        records, decisions = apply_decisions(config.decisions, records, folder.classes,
+                                             {file.path for _, file in folder.files()})
+        print(decisions.sentence())
     # A split made here cannot leak, but one edited by hand, or a test folder, can.
     records = handle_leaks(audit(folder, records, progress), folder.classes, records,
                            config.leaks)
@@ -68,7 +77,7 @@ def prepare_photos(config, progress=True):
         if not splits.get(split):
             raise LabError(f"{root} has no usable photo in {split}. Add some, or give a plain "
                            "folder root/<class>/*.jpg, which is split by itself.")
-    return Photos(root, folder.classes, splits, skipped, is_drawn(root))
+    return Photos(root, folder.classes, splits, skipped, is_drawn(root), decisions)
 
 
 def _check_classes(config, classes, root):

@@ -11,7 +11,7 @@ THUMBNAIL = 230  # pixels of the longer side
 CAPTION_WIDTH = 40  # columns of text below a photo
 CELL_WIDTH, CELL_HEIGHT, PHOTO, TITLE = 2.7, 3.2, 2.5, 0.5  # inches
 GREY = 190
-RIGHT, WRONG = "#1a7a3c", "#b3261e"
+RIGHT, WRONG, PLAIN = "#1a7a3c", "#b3261e", "#555555"
 
 WORDS = {
     "en": {
@@ -48,17 +48,31 @@ def plot_mistakes(predictions, path, language="en", most=24):
     """
     predictions.require_truth()
     chosen, title = _choose(predictions, WORDS[language], most)
-    width, height = COLUMNS * CELL_WIDTH, -(-len(chosen) // COLUMNS) * CELL_HEIGHT + TITLE
+    plot_photos(predictions.root, [(predictions.paths[i], _caption(predictions, i, language))
+                                   for i in chosen], title, path, language)
+
+
+def plot_photos(root, cells, title, path, language="en"):
+    """Draw photos in a grid, each with lines of text below it.
+
+    Args:
+        root: Path that the photos are relative to.
+        cells: sequence of (file, lines), where lines are (text, colour), at most three.
+        title: str.
+        path: str or Path of the PNG.
+        language: 'en' or 'zh'.
+    """
+    width, height = COLUMNS * CELL_WIDTH, -(-len(cells) // COLUMNS) * CELL_HEIGHT + TITLE
     with saved_figure(path, width, height) as figure:
         figure.text(0, 1 - 0.2 / height, title, fontsize=12, va="center")
-        for place, i in enumerate(chosen):
+        for place, (file, lines) in enumerate(cells):
             row, column = divmod(place, COLUMNS)
             bottom = height - TITLE - row * CELL_HEIGHT - PHOTO
             axes = figure.add_axes((column * CELL_WIDTH / width, bottom / height,
                                     PHOTO / width, PHOTO / height))
             axes.set(xticks=(), yticks=())
             axes.spines[:].set_color("#d0d0d0")
-            _draw(axes, predictions, i, language)
+            _draw(axes, root / file, lines, language)
 
 
 def _choose(predictions, words, most):
@@ -74,29 +88,33 @@ def _choose(predictions, words, most):
     return shown, words["none"].format(n=n, shown=len(shown))
 
 
-def _draw(axes, predictions, i, language):
+def _caption(predictions, i, language):
+    """Return the lines below a photo: its file, the truth and the prediction."""
     words = WORDS[language]
     names = predictions.classes.in_language(language)
-    file = predictions.paths[i]
+    truth, predicted = predictions.labels[i], predictions.predicted[i]
+    share = format_percent(predictions.confidence[i])
+    predicted_width = CAPTION_WIDTH - len("predicted: 100.0 %") + 1
+    return (
+        (shorten(predictions.paths[i], CAPTION_WIDTH, keep_end=True), PLAIN),
+        (words["truth"].format(name=shorten(names[truth], CAPTION_WIDTH - len("truth: "))), RIGHT),
+        (words["predicted"].format(name=shorten(names[predicted], predicted_width), share=share),
+         RIGHT if truth == predicted else WRONG),
+    )
+
+
+def _draw(axes, file, lines, language):
     try:
-        image = _thumbnail(load_rgb(predictions.root / file))
+        image = _thumbnail(load_rgb(file))
     except BadImage:
         image = np.full((THUMBNAIL, THUMBNAIL, 3), GREY, np.uint8)
-        axes.text(THUMBNAIL / 2, THUMBNAIL / 2, words["unreadable"], ha="center", va="center")
+        axes.text(THUMBNAIL / 2, THUMBNAIL / 2, WORDS[language]["unreadable"], ha="center",
+                  va="center")
     height, width = image.shape[:2]
     axes.imshow(image)
     # The same square for every photo keeps the captions in line.
     axes.set_xlim((width - THUMBNAIL) / 2, (width + THUMBNAIL) / 2)
     axes.set_ylim((height + THUMBNAIL) / 2, (height - THUMBNAIL) / 2)
-    truth, predicted = predictions.labels[i], predictions.predicted[i]
-    share = format_percent(predictions.confidence[i])
-    predicted_width = CAPTION_WIDTH - len("predicted: 100.0 %") + 1
-    lines = (
-        (shorten(file, CAPTION_WIDTH, keep_end=True), "#555555"),
-        (words["truth"].format(name=shorten(names[truth], CAPTION_WIDTH - len("truth: "))), RIGHT),
-        (words["predicted"].format(name=shorten(names[predicted], predicted_width), share=share),
-         RIGHT if truth == predicted else WRONG),
-    )
     for line, (text, colour) in enumerate(lines):
         axes.annotate(text, (0, 0), xycoords="axes fraction", xytext=(0, -10 - 12 * line),
                       textcoords="offset points", fontsize=8, color=colour)

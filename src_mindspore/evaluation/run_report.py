@@ -37,6 +37,7 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
               "epochs_trained": len(trainer.history), "seconds": laps,
               "data": photos.root.name, "is_drawn": photos.is_drawn,
               "photos": {split: len(records) for split, records in photos.splits.items()},
+              "decisions": photos.decisions.to_dict() if photos.decisions else None,
               **{key: chosen.result[key] for key in
                  ("n", "correct", "top1", "interval", "top5", "macro_f1", "loss")}}
     _, html = write_report(folder, {
@@ -115,7 +116,10 @@ def _what(spec, backbone, caches, temperature, config):
 def _data(photos):
     records = [r for split in photos.splits.values() for r in split]
     notes = sorted({note for r in records for note in r.notes})
+    handled = [f"unusual files that were handled: {', '.join(notes)}"] if notes else []
+    if photos.decisions:
+        handled.append(photos.decisions.sentence())
     return {"root": photos.root.name, "classes": len(photos.classes),
             "counts": {split: len(part) for split, part in photos.splits.items()},
             "skipped": [{"path": r.path, "reason": r.reason} for r in photos.skipped],
-            "notes": [f"unusual files that were handled: {', '.join(notes)}"] if notes else []}
+            "notes": handled}
