@@ -9,7 +9,7 @@ default below < preset < YAML file < flag. A backbone brings its weights and inp
 """
 from easydict import EasyDict
 
-from src_mindspore.configuration import Key, choice, flag, integer, mapping, number, text
+from src_mindspore.configuration import Key, choice, flag, integer, mapping, number, several, text
 
 # What comes with another backbone than the default: its weights, and the input they were made for.
 LITE = {
@@ -55,6 +55,7 @@ KEYS = {
 
     # --- backbone and features
     "backbone": Key("mobilenet_v2", choice("mobilenet_v2", *LITE), "which frozen backbone computes the features; with another than mobilenet_v2 come its own weights and input size", LITE),
+    "backbones": Key("", several("mobilenet_v2", *LITE), "several backbones, their features joined, each with its own weights and input size: a,b,c or, at another size, a@288,b; '': one, as backbone says"),
     "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; those that `python -m src_mindspore.weights list` shows are fetched when absent"),
     "features_path": Key("./results/features", text(), "where cached features live, one folder a key"),
     "engine": Key("auto", choice("auto", "mindspore", "onnxruntime"), "who computes the training features; auto: ONNX Runtime where it agrees with MindSpore"),

@@ -43,11 +43,11 @@ def main(argv):
     backbone = prepare_backbone(config)
     caches = extract_splits(photos, backbone, config)
     # "auto" may choose otherwise on another machine; the run remembers what it was here.
-    config.engine = caches["train"].what["engine"]
+    config.engine = caches["train"].what.get("engine", config.engine)
     seconds.lap("features")
 
     # 3. Head: trained on the cache, a line an epoch.
-    with Run(config, {split: cache.folder.name for split, cache in caches.items()}) as run:
+    with Run(config, {split: cache.key for split, cache in caches.items()}) as run:
         print(f"run: {run.folder}{' (going on)' if run.resumed else ''}")
         trainer, spec = train(run, caches, backbone, photos.classes, config)
         seconds.lap("training")

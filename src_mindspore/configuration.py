@@ -88,6 +88,25 @@ def choice(*options):
     return Rule(parse, "one of " + ", ".join("none" if o is None else str(o) for o in options))
 
 
+def several(*options):
+    """A Rule: two or more different options with commas between, each as it is or followed by
+    @pixels; or '' for none.
+    """
+    def parse(value):
+        if not isinstance(value, str):
+            raise ValueError
+        members = [part.strip() for part in value.split(",")] if value else []
+        for member in members:
+            name, at, pixels = member.partition("@")
+            if name not in options or (at and not 32 <= int(pixels) <= 1024):
+                raise ValueError
+        if members and len(set(members)) < max(2, len(members)):
+            raise ValueError
+        return ",".join(members)
+    return Rule(parse, "two or more different ones with commas between, each NAME or NAME@PIXELS "
+                "(32 to 1024), of " + ", ".join(options))
+
+
 def flag():
     """A Rule: true or false."""
     def parse(value):
@@ -208,6 +227,10 @@ def _check_together(config):
         raise LabError("reduction none keeps every position of the feature map; it goes with "
                        "--head linear --normalise false only.")
 
+    if config.reduction is None and config.backbones:
+        raise LabError("reduction none keeps every position of the feature map, and backbones are "
+                       "joined by their pooled features. Take another --reduction, or one "
+                       "--backbone.")
     if (config.mixup or config.cutmix) and config.head.startswith("svm"):
         raise LabError("mixup and cutmix give a photo shares of two classes, and a support vector "
                        "machine puts it on one side. Set both to 0, or take --head rbf.")

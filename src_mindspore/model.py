@@ -8,6 +8,8 @@ from mindspore import nn
 
 from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint, save_checkpoint
 from src_mindspore.backbones.folding import fold_batchnorm
+from src_mindspore.backbones.fused import ARCHITECTURE as FUSED
+from src_mindspore.backbones.fused import build_fused
 from src_mindspore.backbones.registry import (
     BACKBONES,
     complete_contract,
@@ -29,9 +31,9 @@ class Model:
     """Something that turns preprocessed photos into logits, and knows what it needs.
 
     Attributes:
-        network: Cell in evaluation mode, (N, 3, H, W) float32 -> (N, C) float32: logits, or what
-            the head's activation makes of them.
-        preprocess: PreprocessSpec.
+        network: Cell in evaluation mode, (N, *input_shape) float32 -> (N, C) float32: logits, or
+            what the head's activation makes of them.
+        preprocess: PreprocessSpec; of several backbones, FusedSpec.
         classes: ClassNames.
         batch_size: int the network takes at once, 0 for any.
         sha256: str, of the file it came from.
@@ -59,7 +61,7 @@ class Model:
         """Compute logits, whatever activation the network ends in.
 
         Args:
-            images: (N, 3, H, W) float32 from `preprocess`.
+            images: (N, *input_shape) float32 from `preprocess`: (N, 3, H, W) of one backbone.
 
         Returns:
             (N, C) float32.
@@ -104,7 +106,7 @@ def save_model(path, backbone, head, spec, classes, temperature, metrics, augmen
 
     Args:
         path: file to appear.
-        backbone: Backbone.
+        backbone: Backbone or FusedBackbone.
         head: Cell.
         spec: HeadSpec.
         classes: ClassNames.
@@ -135,9 +137,12 @@ def load_network(path):
         raise LabError(f"{path} holds a {meta['kind']} alone; expected a whole network, for "
                        "example best.ckpt of a run in results/runs.")
     name = meta.get("architecture", "mobilenet_v2")
-    entry = entry_of(name, path)
-    known = complete_contract(meta, parameters, entry)
-    backbone = entry.build(known.get("padding", entry.default_padding))
+    if name == FUSED:
+        backbone = build_fused(meta, path)
+    else:
+        entry = entry_of(name, path)
+        known = complete_contract(meta, parameters, entry)
+        backbone = entry.build(known.get("padding", entry.default_padding))
     if not meta:
         parameters, meta = _course_contract(parameters, backbone, entry, path)
         meta |= known
@@ -195,7 +200,7 @@ def load_model(path, batch_size=32):
     """
     network, meta = load_network(path)
     fold_batchnorm(network.backbone)
-    return Model(freeze(network), spec_of(meta, BACKBONES[meta["architecture"]]),
+    return Model(freeze(network), spec_of(meta, BACKBONES.get(meta["architecture"])),
                  ClassNames.from_dict(meta["classes"]), batch_size, sha256_of(path), meta)
 
 

@@ -5,6 +5,7 @@ Extraction, evaluation, `predict`, the submission and the dataset pipeline all c
 This file needs only NumPy and OpenCV: the submission carries a copy of it.
 """
 import dataclasses
+import math
 
 import cv2
 import numpy as np
@@ -54,8 +55,32 @@ class PreprocessSpec:
 
     @classmethod
     def from_dict(cls, values):
-        """Return the spec that `to_dict` described."""
+        """Return the spec that `to_dict` described: a FusedSpec where it has members."""
+        if "members" in values:
+            return FusedSpec(tuple(map(cls.from_dict, values["members"])))
         return cls(**values)
+
+    @property
+    def input_shape(self):
+        """Shape of the network's input for one photo: (3, image_height, image_width)."""
+        return (3, self.image_height, self.image_width)
+
+    @property
+    def layout(self):
+        """What the network's input is, for people who call an exported file."""
+        return "NCHW float32"
+
+    def inputs(self, view_of):
+        """Return what the network is given.
+
+        Args:
+            view_of: function from a PreprocessSpec to (..., image_height, image_width, 3) uint8
+                RGB, the photo or views of it in that geometry.
+
+        Returns:
+            (..., *input_shape) float32.
+        """
+        return normalise(view_of(self), self)
 
     def describe(self):
         """Return the spec as a pipe a person can read, for example in a report."""
@@ -64,6 +89,43 @@ class PreprocessSpec:
             else f"resize({size})"
         return (f"decode_rgb|{geometry}|{self.interpolation}|{self.channel_order}|"
                 f"(x-{[round(m, 3) for m in self.mean]})/{[round(s, 3) for s in self.std]}|chw")
+
+
+@dataclasses.dataclass(frozen=True)
+class FusedSpec:
+    """What several backbones side by side want to see: each its own input, made from the photo as
+    if it were alone. The inputs travel as one vector, so that a network of several backbones has
+    one input like any other.
+
+    Attributes:
+        members: tuple of PreprocessSpec.
+    """
+
+    members: tuple
+
+    def to_dict(self):
+        """Return a JSON-able dict; `PreprocessSpec.from_dict` reads it."""
+        return {"members": [member.to_dict() for member in self.members]}
+
+    def describe(self):
+        """Return the members' pipes; see `PreprocessSpec.describe`."""
+        return " + ".join(member.describe() for member in self.members)
+
+    @property
+    def input_shape(self):
+        """Shape of the network's input for one photo: (values of all members,)."""
+        return (sum(math.prod(member.input_shape) for member in self.members),)
+
+    @property
+    def layout(self):
+        """What the network's input is, for people who call an exported file."""
+        sizes = ", ".join(f"3x{m.image_height}x{m.image_width}" for m in self.members)
+        return f"N x {self.input_shape[0]} float32: {sizes}, each CHW, flattened, end to end"
+
+    def inputs(self, view_of):
+        """Return (..., *input_shape) float32; see `PreprocessSpec.inputs`."""
+        parts = [member.inputs(view_of) for member in self.members]
+        return np.concatenate([part.reshape(*part.shape[:-3], -1) for part in parts], axis=-1)
 
 
 def resize(image, height, width, interpolation):
@@ -121,14 +183,14 @@ def normalise(images, spec):
 
 
 def preprocess(image, spec):
-    """Turn one RGB photo into the backbone's input: geometry, then arithmetic.
+    """Turn one RGB photo into the network's input: geometry, then arithmetic.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        spec: PreprocessSpec.
+        spec: PreprocessSpec or FusedSpec.
 
     Returns:
-        (3, image_height, image_width) float32.
+        (3, image_height, image_width) float32, or what `FusedSpec.inputs` returns.
 
     Raises:
         ValueError: the array is not (H, W, 3) uint8.
@@ -137,4 +199,4 @@ def preprocess(image, spec):
             or image.shape[2] != 3 or 0 in image.shape:
         received = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image)
         raise ValueError(f"an image must be a uint8 array of shape (H, W, 3). Received: {received}")
-    return normalise(resize_and_crop(image, spec), spec)
+    return spec.inputs(lambda one: resize_and_crop(image, one))

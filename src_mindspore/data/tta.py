@@ -59,6 +59,15 @@ class TTASpec:
                       for number in range(1, self.views)]
         return np.stack(views)
 
+    def inputs_of(self, image, preprocess, augmentation=None):
+        """Return the views of a photo as the network is given them: (V, *input_shape) float32.
+
+        Args:
+            image, augmentation: as for `views_of`.
+            preprocess: PreprocessSpec or FusedSpec, whose members all see the same views.
+        """
+        return preprocess.inputs(lambda one: self.views_of(image, one, augmentation))
+
     def combine(self, logits):
         """Return one answer a photo.
 

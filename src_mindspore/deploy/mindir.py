@@ -20,7 +20,8 @@ def export(checkpoint, images, reference, folder, name="best"):
 
     Args:
         checkpoint, folder, name: see `export_mindir`.
-        images: function () -> iterator of (N, 3, H, W) float32 batches, the photos to compare on.
+        images: function () -> iterator of (N, *input_shape) float32 batches, the photos to compare
+            on.
         reference: (M, C) float32 answers for those photos, as reported.
 
     Returns:
@@ -52,7 +53,7 @@ def export_mindir(checkpoint, folder, name):
     """
     model = load_model(checkpoint, batch_size=1)
     spec = model.preprocess
-    shape = (1, 3, spec.image_height, spec.image_width)
+    shape = (1, *spec.input_shape)
     one = ms.Tensor(np.zeros(shape, np.float32))
     many = ms.Tensor(shape=[None, *shape[1:]], dtype=ms.float32)
     paths = {"mindir": Path(folder) / f"{name}.mindir",
@@ -64,7 +65,7 @@ def export_mindir(checkpoint, folder, name):
     activation = model.meta["head"]["activation"]
     write_json(Path(folder) / f"{name}.json", {
         **{k: v for k, v in model.meta.items() if k != "format"},
-        "preprocess": spec.to_dict(), "batch_size": 1, "input": "NCHW float32",
+        "preprocess": spec.to_dict(), "batch_size": 1, "input": spec.layout,
         "output": "logits" if activation == "None" else activation.lower(),
         "checkpoint_sha256": model.sha256,
         **{f"{kind}_sha256": sha256_of(path) for kind, path in paths.items()}})
@@ -72,7 +73,7 @@ def export_mindir(checkpoint, folder, name):
 
 
 def onnx_logits(path):
-    """Return a function (N, 3, H, W) float32 -> (N, C) float32 that asks an exported ONNX file."""
+    """Return a function (N, *input_shape) float32 -> (N, C) float32 that asks an ONNX file."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -85,7 +86,7 @@ def compare(logits_of, images, reference, tolerance, path):
     """Compare a model with reference logits on all photos.
 
     Args:
-        logits_of: function (N, 3, H, W) float32 -> (N, C) float32.
+        logits_of: function (N, *input_shape) float32 -> (N, C) float32.
         images, reference: see `export`.
         tolerance: float, largest difference, in units of the largest logit (at least 1).
         path: for the message.

@@ -54,7 +54,8 @@ def model_card(run, language="en", purpose="", limits=""):
         name_of={row["folder"]: row[name] for row in metrics["per_class"]},
         weakest=_weakest(metrics["per_class"], name),
         fewest=min(row["n"] for row in metrics["per_class"]), few=FEW,
-        licence=_licence(contract.get("source", "")), purpose=purpose, limits=limits)
+        licence=_licence(contract.get("source", "")), sizes=_sizes(contract["preprocess"]),
+        purpose=purpose, limits=limits)
 
 
 def _plain(value):
@@ -72,7 +73,15 @@ def _weakest(rows, name):
 
 def _licence(source):
     """Return the licence of the pretrained weights, '' where their source is not one of ours."""
-    return next((known.licence for known in SOURCES.values() if source.startswith(known.name)), "")
+    licences = {known.licence for part in source.split(" + ") for known in SOURCES.values()
+                if part.startswith(known.name)}
+    return ", ".join(sorted(licences))
+
+
+def _sizes(preprocess):
+    """Return the size of a model's input as text; of several backbones all sizes."""
+    return ", ".join(f"{spec['image_height']} x {spec['image_width']}"
+                     for spec in preprocess.get("members", [preprocess]))
 
 
 def write_model_card(run, path, language="en", purpose="", limits=""):

@@ -48,7 +48,7 @@ def export_ensemble(folder, vote, members, temperatures, combined, photos, answe
     network = Stack(networks, temperatures, *combined.stack) if combined.stack else \
         Ensemble(networks, temperatures, combined.weights, hard=vote == "hard")
     path = folder / "ensemble.mindir"
-    example = ms.Tensor(np.zeros((1, 3, spec.image_height, spec.image_width), np.float32))
+    example = ms.Tensor(np.zeros((1, *spec.input_shape), np.float32))
     export_network(network.set_train(False), example, path, "MINDIR")
     write_json(folder / "ensemble.json", {
         **contract, "preprocess": spec.to_dict(), "head": {"activation": "None"},

@@ -28,29 +28,23 @@ def main(argv):
     parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--cv_seeds", default="1,2,3,4,5")
-    parser.add_argument("--backbones", metavar="A,B,...")
     parser.add_argument("--json", metavar="FILE")
     args, rest = parser.parse_known_args(argv)
     config = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET, rest, __doc__ + (
-        "\nflags of this tool: --folds 5, --cv_seeds 1,2,3,4,5, --json FILE, "
-        "--backbones A,B,... (features joined); and every key below"))
+        "\nflags of this tool: --folds 5, --cv_seeds 1,2,3,4,5, --json FILE; and every key below"))
     seeds = parse_seeds(args.cv_seeds)
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos
     from src_mindspore.features.of_config import prepare_backbone
 
     photos = prepare_photos(config)
-    if args.backbones:
-        data, backbone = fused_data(photos, args.backbones, config)
-    else:
-        backbone = prepare_backbone(config)
-        data = crossval_data(photos, backbone, config)
+    backbone = prepare_backbone(config)
+    data = crossval_data(photos, backbone, config)
     result = cross_validate(data, backbone, photos.classes, config, args.folds, seeds)
     print_result(result, config.preset)
     if args.json:
         from src_mindspore.files import write_json
-        write_json(args.json, {**result, "preset": config.preset, "backbones": args.backbones,
-                               "config": dict(config)})
+        write_json(args.json, {**result, "preset": config.preset, "config": dict(config)})
 
 
 def parse_seeds(text):
@@ -70,8 +64,8 @@ class CrossvalData:
     """Cached features of the train photos: augmented to learn from, clean to be asked about.
 
     Attributes:
-        cache: FeatureCache of the training views.
-        clean: FeatureCache of the evaluation views.
+        cache: FeatureCache or JoinedCache of the training views.
+        clean: the same of the evaluation views.
         groups: (N,) int, copies of one photo share a number.
         memory_limit_mb: int; larger features stay on disk.
     """
@@ -135,30 +129,6 @@ def crossval_data(photos, backbone, config, asked_backbone=None):
     clean = extract_clean(photos, asked_backbone or backbone, config, "train")
     groups = group_ids(photos.root, photos.splits["train"], progress=False)
     return CrossvalData(cache, clean, groups, config.memory_limit_mb)
-
-
-def fused_data(photos, names, config):
-    """Return (CrossvalData, FusedShape) of several backbones whose features are joined.
-
-    Args:
-        photos: Photos.
-        names: str, 'a,b,c'.
-        config: the configuration; see `fused.member_config` for what a member changes.
-
-    Raises:
-        LabError: see `parse_members` and `JoinedCache`.
-    """
-    from src_mindspore.features.fused import FusedShape, JoinedCache, member_config, parse_members
-    from src_mindspore.features.of_config import prepare_backbone
-
-    members = {}
-    for name in parse_members(names, KEYS):
-        own = member_config(config, name, KEYS, PRESETS, DEFAULT_PRESET)
-        members[name] = crossval_data(photos, prepare_backbone(own), own)
-    cache, clean = (JoinedCache({name: getattr(member, part) for name, member in members.items()})
-                    for part in ("cache", "clean"))
-    groups = next(iter(members.values())).groups
-    return CrossvalData(cache, clean, groups, config.memory_limit_mb), FusedShape(cache.channels)
 
 
 def cross_validate(data, backbone, classes, config, folds, seeds):

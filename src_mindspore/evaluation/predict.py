@@ -6,7 +6,6 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 from src_mindspore.data.decode import load_rgb
-from src_mindspore.data.preprocess import normalise
 from src_mindspore.data.tta import TTASpec
 from src_mindspore.errors import LabError
 from src_mindspore.evaluation.predictions import Predictions
@@ -40,18 +39,18 @@ def predict(model, root, paths, labels, tta=PLAIN, batch_size=32, progress=True,
     augmentation = model.augmentation
     require_augmentation(tta, augmentation)
 
-    def pixels(path):
-        views = tta.views_of(load_rgb(root / path), model.preprocess, augmentation)
-        return views[..., ::-1] if swap else views
+    def inputs_of(path):
+        image = load_rgb(root / path)
+        return tta.inputs_of(np.ascontiguousarray(image[..., ::-1]) if swap else image,
+                             model.preprocess, augmentation)
 
     out = []
     with ThreadPoolExecutor(usable_cores()) as pool, \
             tqdm(total=len(paths), desc="predict", unit="img", disable=not progress) as bar:
         for first in range(0, len(paths), batch_size):
-            views = np.stack(list(pool.map(pixels, paths[first:first + batch_size])), axis=1)
+            views = np.stack(list(pool.map(inputs_of, paths[first:first + batch_size])), axis=1)
             out.append(tta.combine(np.stack([
-                model.logits(normalise(images, model.preprocess)) / model.temperature
-                for images in views])))
+                model.logits(inputs) / model.temperature for inputs in views])))
             bar.update(views.shape[1])
     return Predictions(tuple(paths), np.asarray(labels), np.concatenate(out), model.classes, root)
 

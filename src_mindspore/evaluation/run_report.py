@@ -98,7 +98,8 @@ def _what(spec, backbone, caches, temperature, config):
         "backbone": backbone.name, "weights": backbone.source,
         "weights SHA-256": backbone.sha256, "padding": backbone.padding,
         "preprocessing": backbone.preprocess.describe(),
-        "engine": f"{engine['engine']}, {engine['precision']}",
+        "engine": ", ".join(engine.get(key, "of each backbone its own")
+                            for key in ("engine", "precision")),
         "passes": f"{engine['repeat']}" + (", the first clean" if engine["include_clean"] else ""),
         "augmentation": "none" if augmentation is None else
         ", ".join(f"{k} {v}" for k, v in augmentation.items()),

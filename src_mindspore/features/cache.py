@@ -216,6 +216,11 @@ class FeatureCache:
         return len(self.labels)
 
     @property
+    def key(self):
+        """str, the hash of what decided the features."""
+        return self.folder.name
+
+    @property
     def images(self):
         """List of dicts with path, size and sha256; read again each time, not kept."""
         return read_json(self.folder / "manifest.json")["images"]

@@ -3,62 +3,9 @@
 A member reads a photo at its own size with its own preprocessing; its cache has the key it would
 have alone, so adding a member computes that member only.
 """
-import dataclasses
-
 import numpy as np
-from easydict import EasyDict
 
-from src_mindspore.configuration import resolve
 from src_mindspore.errors import LabError
-
-# What belongs to a member; everything else is common to all.
-OF_A_MEMBER = ("backbone", "pretrained_ckpt", "image_height", "image_width", "resize")
-
-
-def parse_members(text, keys):
-    """Return the names in 'a,b,c'.
-
-    Args:
-        text: str.
-        keys: dict name -> Key; `backbone` says which names there are.
-
-    Raises:
-        LabError: an unknown name, one twice, or fewer than two.
-    """
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        try:
-            keys["backbone"].rule.parse(name)
-        except ValueError:
-            raise LabError(f"Unknown backbone {name!r} in --backbones. Expected names with commas "
-                           f"between: {keys['backbone'].rule.allowed}.") from None
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise LabError(f"--backbones is {text!r}; expected two or more different backbones. For "
-                       "one alone take --backbone.")
-    return names
-
-
-def member_config(config, name, keys, presets, default_preset):
-    """Return the configuration a member has alone: its own weights and input, the rest common.
-
-    Args:
-        config: the configuration.
-        name: str, the member.
-        keys, presets, default_preset: see `configuration.resolve`.
-    """
-    alone = resolve(keys, presets, default_preset, flags={"backbone": name})
-    return EasyDict({**config, **{key: alone[key] for key in OF_A_MEMBER}})
-
-
-@dataclasses.dataclass(frozen=True)
-class FusedShape:
-    """What a head has to know of joined features.
-
-    Attributes:
-        channels: int, of all members together.
-    """
-
-    channels: int
 
 
 class JoinedCache:
@@ -69,6 +16,7 @@ class JoinedCache:
 
     Attributes:
         labels, index, photos: as of FeatureCache, in the order of the first member.
+        what: dict, what all members have in common of what decided their features.
         channels: int, of all members together.
 
     Raises:
@@ -80,6 +28,8 @@ class JoinedCache:
         (first_name, first), *others = caches.items()
         self.labels, self.index, self.photos = first.labels, first.index, first.photos
         self.caches = dict(caches)
+        self.what = {name: value for name, value in first.what.items()
+                     if all(cache.what.get(name) == value for _, cache in others)}
         self.orders = {first_name: np.arange(len(first))}
         wanted = _rows(first)
         for name, cache in others:
@@ -89,6 +39,11 @@ class JoinedCache:
                 raise LabError(f"The features of {name} are not pooled (--reduction none); only "
                                "pooled ones can be joined.")
         self.channels = sum(self._width(cache) for cache in caches.values()) // 2
+
+    @property
+    def key(self):
+        """str, the keys of the members' caches."""
+        return "+".join(cache.key for cache in self.caches.values())
 
     @staticmethod
     def _width(cache):

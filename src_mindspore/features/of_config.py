@@ -2,26 +2,52 @@
 import dataclasses
 from pathlib import Path
 
+from easydict import EasyDict
+
+from config import DEFAULT_PRESET, KEYS, PRESETS
+from src_mindspore.backbones.fused import FusedBackbone, fuse
 from src_mindspore.backbones.registry import load_backbone
+from src_mindspore.configuration import resolve
 from src_mindspore.data.augment import AugmentSpec
 from src_mindspore.data.mix import MixSpec
 from src_mindspore.features.engines import MindSporeEngine, choose_engine
 from src_mindspore.features.extract import Views, extract
+from src_mindspore.features.fused import JoinedCache
 from src_mindspore.weights.prepare import require_weights
+
+# What belongs to a backbone; everything else is common to all that are joined.
+OF_A_MEMBER = ("backbone", "pretrained_ckpt", "image_height", "image_width", "resize")
+
+
+def member_config(config, member):
+    """Return the configuration that one of `config.backbones` has alone: its own weights and
+    input, the rest common.
+
+    Args:
+        config: the configuration.
+        member: str, 'name' or 'name@pixels'.
+    """
+    name, _, pixels = member.partition("@")
+    size = {"image_height": pixels, "image_width": pixels, "resize": 0} if pixels else {}
+    alone = resolve(KEYS, PRESETS, DEFAULT_PRESET, flags={"backbone": name, **size})
+    return EasyDict({**config, **{key: alone[key] for key in OF_A_MEMBER}, "backbones": ""})
 
 
 def prepare_backbone(config):
-    """Load the configured backbone; its weights are fetched where they are absent.
+    """Load the configured backbone or backbones; their weights are fetched where they are absent.
 
     The size and geometry of the input come from the configuration, the arithmetic (mean, std,
     channel order) from the weights.
 
     Returns:
-        Backbone.
+        Backbone; FusedBackbone where `config.backbones` names several.
 
     Raises:
         LabError: see `require_weights` and `load_backbone`.
     """
+    if config.backbones:
+        return fuse({member: prepare_backbone(member_config(config, member))
+                     for member in config.backbones.split(",")})
     backbone = load_backbone(require_weights(config.pretrained_ckpt), config.backbone)
     preprocess = dataclasses.replace(
         backbone.preprocess, image_height=config.image_height, image_width=config.image_width,
@@ -49,22 +75,29 @@ def train_views(config, preprocess, num_classes=None):
 
 
 def extract_splits(photos, backbone, config, splits=("train", "val"), how=extract):
-    """Return the feature caches of splits: dict from split name to FeatureCache.
+    """Return the feature caches of splits: dict from split name to FeatureCache; of several
+    backbones to a JoinedCache, whose members are extracted one by one.
 
     Train is read augmented, by the configured engine. Every other split is read clean and by
     MindSpore, so that what is reported is what the exported network answers.
 
     Args:
         photos: Photos.
-        backbone: Backbone.
+        backbone: Backbone or FusedBackbone.
         config: the configuration.
         splits: names of splits.
         how: `extract`, or another function with its arguments (a shard, a merge), whose answers
-            are returned.
+            are returned; of several backbones a dict from member to answer.
 
     Raises:
-        LabError: see `extract` and `choose_engine`.
+        LabError: see `extract`, `choose_engine` and `JoinedCache`.
     """
+    if isinstance(backbone, FusedBackbone):
+        parts = {name: extract_splits(photos, member, config, splits, how)
+                 for name, member in backbone.members.items()}
+        join = JoinedCache if how is extract else dict
+        return {split: join({name: part[split] for name, part in parts.items()})
+                for split in splits}
     reference = _reference(backbone, config)
     return {split: _extract(photos, reference, config, split,
                             train_views(config, backbone.preprocess, len(photos.classes))
@@ -74,7 +107,10 @@ def extract_splits(photos, backbone, config, splits=("train", "val"), how=extrac
 
 
 def extract_clean(photos, backbone, config, split):
-    """Return the FeatureCache of a split read as in evaluation: once, without augmentation."""
+    """Return the cache of a split read as in evaluation: once, without augmentation."""
+    if isinstance(backbone, FusedBackbone):
+        return JoinedCache({name: extract_clean(photos, member, config, split)
+                            for name, member in backbone.members.items()})
     return _extract(photos, _reference(backbone, config), config, split,
                     Views(backbone.preprocess), "mindspore")
 

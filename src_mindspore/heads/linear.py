@@ -15,7 +15,8 @@ ACTIVATIONS = ("None", "Sigmoid", "Softmax")
 class GlobalPooling(nn.Cell):
     """Reduce a feature map over its positions.
 
-    (N, C, H, W) float32 -> (N, C) for 'mean' and 'max', (N, 2C) for 'mean+max', mean first.
+    (N, C, H, W) float32 -> (N, C) for 'mean' and 'max', (N, 2C) for 'mean+max', mean first. A
+    tuple of maps, of several backbones, is reduced map by map: the means of all, then the maxima.
 
     Args:
         reduction: 'mean', 'max' or 'mean+max'.
@@ -33,11 +34,15 @@ class GlobalPooling(nn.Cell):
         self.reduce_max = ops.ReduceMax()
 
     def construct(self, x):
-        if self.reduction == "mean":
-            return ops.mean(x, (2, 3))
-        if self.reduction == "max":
-            return self.reduce_max(x, (2, 3))
-        return ops.concat((ops.mean(x, (2, 3)), self.reduce_max(x, (2, 3))), 1)
+        maps = x if isinstance(x, tuple) else (x,)
+        parts = ()
+        if self.reduction != "max":
+            for one in maps:
+                parts = (*parts, ops.mean(one, (2, 3)))
+        if self.reduction != "mean":
+            for one in maps:
+                parts = (*parts, self.reduce_max(one, (2, 3)))
+        return parts[0] if len(parts) == 1 else ops.concat(parts, 1)
 
 
 class FeatureNorm(nn.Cell):

@@ -62,7 +62,7 @@ def main(argv):
               "groups": data.groups.tolist(), "folds": args.folds, "channels": backbone.channels,
               "classes": list(photos.classes.folders)}
     folder = Path(config.results_path) / "sweeps" / sha256_of_json(
-        {**inputs, "cache": data.cache.folder.name, "clean": data.clean.folder.name})[:12]
+        {**inputs, "cache": data.cache.key, "clean": data.clean.key})[:12]
     results = train_missing(folder, inputs, trials, seeds, args, config.memory_limit_mb)
     tried = {trial: {key: trials[trial][key] for key in space} for trial in trials}
     rows = summarise(tried, results, seeds, args.folds)

@@ -6,7 +6,8 @@ from config import DEFAULT_PRESET, KEYS, PRESETS
 from src_mindspore.configuration import resolve
 from src_mindspore.errors import LabError
 from src_mindspore.features.cache import CacheWriter, FeatureCache
-from src_mindspore.features.fused import JoinedCache, member_config, parse_members
+from src_mindspore.features.fused import JoinedCache
+from src_mindspore.features.of_config import member_config
 
 PATHS = ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
 
@@ -70,15 +71,24 @@ def test_a_member_has_the_configuration_it_has_alone():
     config = resolve(KEYS, PRESETS, DEFAULT_PRESET, flags={"repeat": 3})
     for name in ("mobilenet_v2", "efficientnet_lite1", "efficientnet_lite2"):
         alone = resolve(KEYS, PRESETS, DEFAULT_PRESET, flags={"repeat": 3, "backbone": name})
-        member = member_config(config, name, KEYS, PRESETS, DEFAULT_PRESET)
+        member = member_config(config, name)
         assert isinstance(member, EasyDict)
         assert member == alone
+    larger = member_config(config, "efficientnet_lite1@288")
+    assert (larger.image_height, larger.image_width, larger.resize) == (288, 288, 0)
+    assert larger.pretrained_ckpt.endswith("efficientnet_lite1.ckpt")
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("efficientnet_lite0,resnet", "Unknown backbone 'resnet'.*efficientnet_lite0"),
-    ("efficientnet_lite0", "two or more"), ("", "Unknown backbone ''"),
-    ("efficientnet_lite0, efficientnet_lite0", "two or more different")])
-def test_lists_that_make_no_sense_are_refused(text, words):
-    with pytest.raises(LabError, match=words):
-        parse_members(text, KEYS)
+@pytest.mark.parametrize("text", [
+    "efficientnet_lite0,resnet", "efficientnet_lite0", "efficientnet_lite0, efficientnet_lite0",
+    "efficientnet_lite0,efficientnet_lite1@20", "efficientnet_lite0,mobilenet_v2@"])
+def test_lists_that_make_no_sense_are_refused(text):
+    with pytest.raises(LabError, match="'backbones'.*two or more different ones.*NAME@PIXELS"):
+        resolve(KEYS, PRESETS, DEFAULT_PRESET, flags={"backbones": text})
+
+
+def test_whole_maps_cannot_be_joined():
+    with pytest.raises(LabError, match="joined by their pooled features"):
+        resolve(KEYS, PRESETS, DEFAULT_PRESET, flags={
+            "backbones": "mobilenet_v2,efficientnet_lite0", "reduction": "none", "head": "linear",
+            "normalise": False})
