@@ -27,9 +27,12 @@ KEYS = {
     "val_fraction": Key(0.2, number(0.01, 0.9), "part of a plain folder that becomes the validation split"),
     "bad_images": Key("fail", choice("fail", "skip"), "what a photo that cannot be read does: stop the run, or be skipped and counted"),
     "decisions": Key("", text(), "CSV of decisions about photos of train: keep, drop, relabel CLASS (python -m src_mindspore.data.cleaning writes it); '': none"),
+    "pseudo_labels": Key("", text(), "CSV of photos that a model labelled, which join train (python -m src_mindspore.training.pseudo_labels writes it); '': none"),
     "leaks": Key("refuse", choice("refuse", "drop", "allow"), "copies of val in train. refuse: byte-identical ones stop the run, near ones are left out of train; drop: both are left out; allow: both stay"),
+    "fgvc_level": Key("variant", choice("variant", "family", "manufacturer"), "which classes of a folder in the layout of FGVC-Aircraft"),
 
     # --- preprocessing (part of every cache key)
+    "crop_bottom": Key(-1, integer(-1, 1000), "pixel rows cut off the bottom of every photo before anything else; -1: the 20 of the copyright banner in an FGVC-Aircraft folder, else none"),
     "image_height": Key(224, integer(32, 1024), "pixels of the backbone's input"),
     "image_width": Key(224, integer(32, 1024), "pixels of the backbone's input"),
     "resize": Key(256, integer(0, 2048), "short side before the centre crop in evaluation; 0: resize straight to the input, no crop"),

@@ -100,7 +100,7 @@ class AuditReport:
                 ("copies within a split and class", map(_join, within)),
                 ("very alike across splits (not refused; look at them)",
                  [f"{t.path} and {t.twin}" for t in self.alike]),
-                ("files that are not photos", self.others)):
+                ("files left alone: not photos, or in no list", self.others)):
             lines = list(lines)
             if lines:
                 parts.append(f"{title}: {len(lines)}\n" + listing(lines))

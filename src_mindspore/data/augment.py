@@ -12,7 +12,7 @@ import math
 import cv2
 import numpy as np
 
-from src_mindspore.data.preprocess import resize
+from src_mindspore.data.preprocess import cut_banner, resize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,15 +190,15 @@ def augment(image, spec, augmentation, rng):
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        spec: PreprocessSpec, for size and interpolation.
+        spec: PreprocessSpec, for banner, size and interpolation.
         augmentation: AugmentSpec.
         rng: numpy Generator from `rng_for`.
 
     Returns:
         (image_height, image_width, 3) uint8 RGB, C-contiguous.
     """
-    view = random_resized_crop(image, spec.image_height, spec.image_width, augmentation, rng,
-                               spec.interpolation)
+    view = random_resized_crop(cut_banner(image, spec), spec.image_height, spec.image_width,
+                               augmentation, rng, spec.interpolation)
     if rng.random() < augmentation.flip:
         view = cv2.flip(view, 1)
     if augmentation.is_affine:

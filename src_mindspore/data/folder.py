@@ -5,6 +5,7 @@ from pathlib import Path
 
 from src_mindspore.data.classes import ClassNames, name_classes
 from src_mindspore.data.decode import EXTENSIONS
+from src_mindspore.data.fgvc import is_fgvc, read_fgvc
 from src_mindspore.errors import LabError
 
 SPLITS = ("train", "val", "test")
@@ -35,7 +36,7 @@ class ImageFolder:
         splits: dict from split name to tuple of ImageFile in sorted order. A plain folder has the
             single key 'all' and has to be split (see `split.py`).
         others: tuple of str, relative paths of files in class folders that have no photo's
-            extension.
+            extension, or that no list of an FGVC folder names.
     """
 
     root: Path
@@ -71,19 +72,20 @@ def find_data(path, environ=os.environ):
     return next((c for c in candidates if c.is_dir()), None)
 
 
-def read_folder(root, least_classes=2):
+def read_folder(root, least_classes=2, fgvc_level="variant"):
     """Look at a data folder.
 
     Args:
         root: str or Path.
         least_classes: int; a classifier learns from two at least, an evaluation may ask about one.
+        fgvc_level: which classes of an FGVC-Aircraft folder (see fgvc.py).
 
     Returns:
         ImageFolder.
 
     Raises:
         LabError: no such folder, no permission, no class folders, fewer than two classes, or a
-            split with a class that train does not have.
+            split with a class that train does not have; or see `read_fgvc`.
     """
     root = Path(root)
     if not root.exists():
@@ -92,6 +94,11 @@ def read_folder(root, least_classes=2):
                        f"{root.name or 'it'}. Without photos, `make demo` draws its own.")
     if not root.is_dir():
         raise LabError(f"{root} is a file, not a data folder; {LAYOUTS}.")
+    if is_fgvc(root):
+        classes, found, others = read_fgvc(root, fgvc_level)
+        return ImageFolder(root, classes, {
+            split: tuple(ImageFile(path, label) for path, label in files)
+            for split, files in found.items()}, tuple(others))
     names = _subfolders(root)
     splits = [name for name in SPLITS if name in names]
     if "train" in splits:
@@ -134,7 +141,7 @@ def _files(root, split, classes, others):
         path = root / split / folder
         if not path.is_dir():
             continue  # a split other than train may lack a class
-        for entry in _walk(path):
+        for entry in list_files(path):
             relative = entry.relative_to(root).as_posix()
             if entry.suffix.lower() in EXTENSIONS:
                 files.append(ImageFile(relative, label))
@@ -146,11 +153,15 @@ def _files(root, split, classes, others):
     return tuple(files)
 
 
-def _walk(folder):
-    """Yield the files below a folder in sorted order, hidden ones left out."""
+def list_files(folder):
+    """Yield the files below a folder (Path) in sorted order, hidden ones left out.
+
+    Raises:
+        LabError: no permission, or a name that is not UTF-8.
+    """
     for entry in _list(folder):
         if entry.is_dir():
-            yield from _walk(entry)
+            yield from list_files(entry)
         else:
             yield entry
 

@@ -27,6 +27,8 @@ class PreprocessSpec:
             aliasing on large photos) and is bilinear when it enlarges.
         channel_order: 'RGB' or 'BGR', the order the weights were trained with.
         mean, std: three floats per channel in that order, on the scale 0 to 255.
+        crop_bottom: int, rows cut off the bottom of the photo before anything else: a banner that
+            every photo of a collection carries.
     """
 
     image_height: int = 224
@@ -36,6 +38,7 @@ class PreprocessSpec:
     channel_order: str = "RGB"
     mean: tuple = IMAGENET_MEAN
     std: tuple = IMAGENET_STD
+    crop_bottom: int = 0
 
     def __post_init__(self):
         object.__setattr__(self, "mean", tuple(float(m) for m in self.mean))
@@ -50,8 +53,11 @@ class PreprocessSpec:
                              f"Received: mean={self.mean}, std={self.std}")
 
     def to_dict(self):
-        """Return a JSON-able dict."""
-        return {**dataclasses.asdict(self), "mean": list(self.mean), "std": list(self.std)}
+        """Return a JSON-able dict; a crop that is off is left out, so that keys stay equal."""
+        values = {**dataclasses.asdict(self), "mean": list(self.mean), "std": list(self.std)}
+        if not self.crop_bottom:
+            del values["crop_bottom"]
+        return values
 
     @classmethod
     def from_dict(cls, values):
@@ -87,7 +93,8 @@ class PreprocessSpec:
         size = f"{self.image_height}x{self.image_width}"
         geometry = f"resize_short({self.resize})|center_crop({size})" if self.resize \
             else f"resize({size})"
-        return (f"decode_rgb|{geometry}|{self.interpolation}|{self.channel_order}|"
+        banner = f"cut_bottom({self.crop_bottom})|" if self.crop_bottom else ""
+        return (f"decode_rgb|{banner}{geometry}|{self.interpolation}|{self.channel_order}|"
                 f"(x-{[round(m, 3) for m in self.mean]})/{[round(s, 3) for s in self.std]}|chw")
 
 
@@ -137,6 +144,11 @@ def resize(image, height, width, interpolation):
     return cv2.resize(image, (width, height), interpolation=method)
 
 
+def cut_banner(image, spec):
+    """Cut the rows off the bottom that PreprocessSpec.crop_bottom names; one row always stays."""
+    return image[:max(1, len(image) - spec.crop_bottom)] if spec.crop_bottom else image
+
+
 def resize_and_crop(image, spec):
     """The geometry of evaluation.
 
@@ -147,6 +159,7 @@ def resize_and_crop(image, spec):
     Returns:
         (image_height, image_width, 3) uint8 RGB.
     """
+    image = cut_banner(image, spec)
     if not spec.resize:
         return resize(image, spec.image_height, spec.image_width, spec.interpolation)
     short = max(spec.resize, spec.image_height, spec.image_width)

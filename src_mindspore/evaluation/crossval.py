@@ -121,7 +121,13 @@ def crossval_data(photos, backbone, config, asked_backbone=None):
         config: the configuration.
         asked_backbone: Backbone whose preprocessing reads the photos that are asked about; the
             same as `backbone` when None.
+
+    Raises:
+        LabError: some labels of train are pseudo-labels.
     """
+    if photos.pseudo_labels:
+        raise LabError("Cross-validation would ask about photos whose labels are guesses of a "
+                       "model. Leave --pseudo_labels out.")
     from src_mindspore.data.duplicates import group_ids
     from src_mindspore.features.of_config import extract_clean, extract_splits
 

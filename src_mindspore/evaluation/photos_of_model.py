@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from src_mindspore.data.decode import EXTENSIONS
+from src_mindspore.data.fgvc import is_fgvc, level_of
 from src_mindspore.data.folder import ImageFile, ImageFolder, find_data, read_folder
 from src_mindspore.data.scan import require_usable, scan
 from src_mindspore.data.split import find_split
@@ -35,7 +36,8 @@ def photos_for(classes, path, split, bad_images="fail", splits_dir=None, progres
         folder = ImageFolder(root, classes, {"all": tuple(ImageFile(name, 0) for name in loose)})
         records, skipped = _usable(folder, None, bad_images, progress)
         return root, tuple(r.path for r in records), np.full(len(records), -1), skipped, "all"
-    folder = read_folder(root, least_classes=1)
+    level = level_of(root, classes.folders) if is_fgvc(root) else "variant"
+    folder = read_folder(root, least_classes=1, fgvc_level=level)
     unknown = sorted(set(folder.classes.folders) - set(classes.folders))
     if unknown:
         raise LabError(

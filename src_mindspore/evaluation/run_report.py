@@ -38,6 +38,7 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
               "data": photos.root.name, "is_drawn": photos.is_drawn,
               "photos": {split: len(records) for split, records in photos.splits.items()},
               "decisions": photos.decisions.to_dict() if photos.decisions else None,
+              "pseudo_labels": photos.pseudo_labels.to_dict() if photos.pseudo_labels else None,
               **{key: chosen.result[key] for key in
                  ("n", "correct", "top1", "interval", "top5", "macro_f1", "loss")}}
     _, html = write_report(folder, {
@@ -118,8 +119,7 @@ def _data(photos):
     records = [r for split in photos.splits.values() for r in split]
     notes = sorted({note for r in records for note in r.notes})
     handled = [f"unusual files that were handled: {', '.join(notes)}"] if notes else []
-    if photos.decisions:
-        handled.append(photos.decisions.sentence())
+    handled += [change.sentence() for change in (photos.decisions, photos.pseudo_labels) if change]
     return {"root": photos.root.name, "classes": len(photos.classes),
             "counts": {split: len(part) for split, part in photos.splits.items()},
             "skipped": [{"path": r.path, "reason": r.reason} for r in photos.skipped],

@@ -9,6 +9,8 @@ from src_mindspore.backbones.fused import FusedBackbone, fuse
 from src_mindspore.backbones.registry import load_backbone
 from src_mindspore.configuration import resolve
 from src_mindspore.data.augment import AugmentSpec
+from src_mindspore.data.fgvc import banner_rows
+from src_mindspore.data.folder import find_data
 from src_mindspore.data.mix import MixSpec
 from src_mindspore.features.engines import MindSporeEngine, choose_engine
 from src_mindspore.features.extract import Views, extract
@@ -36,7 +38,8 @@ def member_config(config, member):
 def prepare_backbone(config):
     """Load the configured backbone or backbones; their weights are fetched where they are absent.
 
-    The size and geometry of the input come from the configuration, the arithmetic (mean, std,
+    The size and geometry of the input come from the configuration (a banner to cut off also from
+    the layout of the data), the arithmetic (mean, std,
     channel order) from the weights.
 
     Returns:
@@ -51,7 +54,8 @@ def prepare_backbone(config):
     backbone = load_backbone(require_weights(config.pretrained_ckpt), config.backbone)
     preprocess = dataclasses.replace(
         backbone.preprocess, image_height=config.image_height, image_width=config.image_width,
-        resize=config.resize, interpolation=config.interpolation)
+        resize=config.resize, interpolation=config.interpolation,
+        crop_bottom=banner_rows(config.crop_bottom, find_data(config.dataset_path)))
     return dataclasses.replace(backbone, preprocess=preprocess)
 
 
@@ -115,14 +119,35 @@ def extract_clean(photos, backbone, config, split):
                     Views(backbone.preprocess), "mindspore")
 
 
+def extract_more(records, photos, backbone, config):
+    """Return the features of photos beside the data folder, such as unlabelled ones.
+
+    Args:
+        records: list of FileRecord, their paths relative to the root of `photos`.
+        photos: Photos.
+        backbone: Backbone.
+        config: the configuration.
+
+    Returns:
+        (FeatureCache, FeatureCache): as train is read, and clean, as evaluation reads.
+    """
+    more = dataclasses.replace(photos, splits={"unlabelled": records})
+    reference = _reference(backbone, config)
+    dtype = config.feature_dtype
+    return (_extract(more, reference, config, "unlabelled",
+                     train_views(config, backbone.preprocess), config.engine, dtype=dtype),
+            _extract(more, reference, config, "unlabelled", Views(backbone.preprocess),
+                     "mindspore"))
+
+
 def _reference(backbone, config):
     pooling = "none" if config.reduction is None else "mean+max"
     return MindSporeEngine(backbone, pooling, config.extract_batch_size)
 
 
-def _extract(photos, reference, config, split, views, engine_name, how=extract):
+def _extract(photos, reference, config, split, views, engine_name, how=extract, dtype=None):
     # What is reported and compared with exports keeps full precision.
-    dtype = config.feature_dtype if split == "train" else "float32"
+    dtype = dtype or (config.feature_dtype if split == "train" else "float32")
     engine = choose_engine(engine_name, reference, Path(config.features_path) / "engines")
     return how(photos.splits[split], photos.root, split, reference.backbone, engine, views,
                config.features_path, dtype=dtype, pooling=reference.pooling,
