@@ -7,9 +7,22 @@
 `config` is an EasyDict, so a notebook may write `config.epochs = 20`. Order of precedence:
 default below < preset < YAML file < flag. A backbone brings its weights and input size along.
 """
+import re
+
 from easydict import EasyDict
 
-from src_mindspore.configuration import Key, choice, flag, integer, mapping, number, several, text
+from src_mindspore.configuration import (
+    Key,
+    architecture,
+    choice,
+    flag,
+    integer,
+    mapping,
+    number,
+    numbers,
+    several,
+    text,
+)
 
 # What comes with another backbone than the default: its weights, and the input they were made for.
 LITE = {
@@ -18,6 +31,22 @@ LITE = {
         "image_height": size, "image_width": size, "resize": 0}
     for number, size in ((0, 224), (1, 240), (2, 260))
 }
+
+# Inputs other than 224 that architectures of MindCV were published with.
+MINDCV_SIDES = {"efficientnet_b1": 240, "efficientnet_b2": 260, "efficientnet_b3": 300,
+                "efficientnet_b4": 380, "efficientnet_b5": 456, "efficientnet_b6": 528,
+                "efficientnet_b7": 600, "inception_v3": 299, "inception_v4": 299, "xception": 299}
+
+
+def of_backbone(name):
+    """Return the keys that come with a backbone: its weights, and the input they were made for."""
+    if not name.startswith("mindcv:"):
+        return LITE.get(name, {})
+    name = name.removeprefix("mindcv:")
+    in_name = re.search(r"_(256|384|448)$", name)
+    side = MINDCV_SIDES.get(name, int(in_name[1]) if in_name else 224)
+    return {"pretrained_ckpt": "", "image_height": side, "image_width": side, "resize": 0}
+
 
 KEYS = {
     # --- data
@@ -38,6 +67,9 @@ KEYS = {
     "resize": Key(256, integer(0, 2048), "short side before the centre crop in evaluation; 0: resize straight to the input, no crop"),
     "interpolation": Key("area", choice("area", "bilinear"), "area: averages when it shrinks, good for large photos; bilinear: as the course"),
 
+    "mean": Key([], numbers(3, 0, 255), "what is subtracted from red, green, blue (0 to 255); '': as the weights' file says, else ImageNet's"),
+    "std": Key([], numbers(3, 0.001, 255), "what they are divided by then; '': as the weights' file says, else ImageNet's"),
+
     # --- augmentation (part of the cache key of train)
     "repeat": Key(1, integer(1, 1000), "how many times the backbone reads each training photo, each pass differently augmented"),
     "include_clean": Key(False, flag(), "the first pass shows the photo as evaluation will, without augmentation"),
@@ -57,9 +89,9 @@ KEYS = {
     "mix_probability": Key(0.5, number(0, 1), "part of the augmented views that mixup or cutmix mixes"),
 
     # --- backbone and features
-    "backbone": Key("mobilenet_v2", choice("mobilenet_v2", *LITE), "which frozen backbone computes the features; with another than mobilenet_v2 come its own weights and input size", LITE),
+    "backbone": Key("mobilenet_v2", architecture("mobilenet_v2", *LITE), "which frozen backbone computes the features; with another than mobilenet_v2 come its own weights and input size", of_backbone),
     "backbones": Key("", several("mobilenet_v2", *LITE), "several backbones, their features joined, each with its own weights and input size: a,b,c or, at another size, a@288,b; '': one, as backbone says"),
-    "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; those that `python -m src_mindspore.weights list` shows are fetched when absent"),
+    "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; those that `python -m src_mindspore.weights list` shows are fetched when absent. Of mindcv:NAME a .ckpt, .safetensors, .pth or .pt; '': results/weights/NAME with such a suffix, else random"),
     "features_path": Key("./results/features", text(), "where cached features live, one folder a key"),
     "engine": Key("auto", choice("auto", "mindspore", "onnxruntime"), "who computes the training features; auto: ONNX Runtime where it agrees with MindSpore"),
     "feature_dtype": Key("float32", choice("float32", "float16"), "dtype on disk; float16 halves the cache"),

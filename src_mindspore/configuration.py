@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,15 @@ class Rule:
 class Key:
     """One key of the configuration: its default, its rule and a line of help.
 
-    `implies` maps values of this key to what other keys then are. Who names the value brings them
-    along: a flag's win over the preset, which was chosen for another value; a preset's own values
-    and every flag win over them.
+    `implies` returns what other keys are by a value of this key, as a dict. Who names the value
+    brings them along: a flag's win over the preset, which was chosen for another value; a preset's
+    own values and every flag win over them.
     """
 
     default: Any
     rule: Rule
     help: str
-    implies: dict = dataclasses.field(default_factory=dict)
+    implies: Callable[[Any], dict] = lambda value: {}
 
 
 def integer(low, high):
@@ -88,23 +89,60 @@ def choice(*options):
     return Rule(parse, "one of " + ", ".join("none" if o is None else str(o) for o in options))
 
 
-def several(*options):
-    """A Rule: two or more different options with commas between, each as it is or followed by
-    @pixels; or '' for none.
+# Families of MindCV that may be named without `mindcv:` in front.
+MINDCV_FAMILIES = ("resnet", "resnext", "resnest", "seresnet", "squeezenet", "efficientnet_b",
+                   "inception_v", "densenet", "vgg", "mobilenet_v3", "shufflenet",
+                   "mnasnet", "regnet", "res2net", "xception", "ghostnet", "mixnet", "rexnet",
+                   "convnext", "vit_", "swin", "hrnet")
+
+
+def architecture(*options):
+    """A Rule: the name of a backbone, one of the options or mindcv:NAME. Whether MindCV has NAME is
+    known when it is imported; the families it is best known for need no `mindcv:` in front.
     """
     def parse(value):
         if not isinstance(value, str):
             raise ValueError
-        members = [part.strip() for part in value.split(",")] if value else []
-        for member in members:
-            name, at, pixels = member.partition("@")
-            if name not in options or (at and not 32 <= int(pixels) <= 1024):
+        if value in options or re.fullmatch(r"mindcv:\w+", value):
+            return value
+        if re.fullmatch(rf"({'|'.join(MINDCV_FAMILIES)})\w+", value):
+            return f"mindcv:{value}"
+        raise ValueError
+    return Rule(parse, "one of " + ", ".join(options) + ", or mindcv:NAME")
+
+
+def several(*options):
+    """A Rule: two or more different backbones with commas between, each as `architecture` takes it
+    or followed by @pixels; or '' for none.
+    """
+    one = architecture(*options)
+
+    def parse(value):
+        if not isinstance(value, str):
+            raise ValueError
+        members = []
+        for part in value.split(",") if value else []:
+            name, at, pixels = part.strip().partition("@")
+            if at and not 32 <= int(pixels) <= 1024:
                 raise ValueError
+            members.append(one.parse(name) + at + pixels)
         if members and len(set(members)) < max(2, len(members)):
             raise ValueError
         return ",".join(members)
     return Rule(parse, "two or more different ones with commas between, each NAME or NAME@PIXELS "
-                "(32 to 1024), of " + ", ".join(options))
+                "(32 to 1024), of " + ", ".join(options) + " and mindcv:NAME")
+
+
+def numbers(count, low, high):
+    """A Rule: so many finite numbers, written 1,2,3 on the command line; or '' for none."""
+    def parse(value):
+        if value == "" or value == []:
+            return []
+        parts = value.split(",") if isinstance(value, str) else list(value)
+        if len(parts) != count:
+            raise ValueError
+        return [_within(float(part), low, high) for part in parts]
+    return Rule(parse, f"{count} numbers from {low} to {high:g} with commas between")
 
 
 def flag():
@@ -199,8 +237,7 @@ def resolve(keys, presets, default_preset, *, preset=None, yaml_path=None, flags
                   for name, value in (flags or {}).items()}
     for layer in (presets[preset], overrides):
         for name in layer:
-            if keys[name].implies:
-                values.update(keys[name].implies.get(layer[name], {}))
+            values.update(keys[name].implies(layer[name]))
         values.update(layer)
     result = EasyDict(preset=preset)
     # EasyDict would turn {} values into EasyDicts anyway; order follows config.py.
@@ -219,7 +256,8 @@ def _check_together(config):
                        f"{config.image_width} that is cropped from it. Raise resize, or set it to "
                        "0 for no crop.")
     height, width = config.image_height, config.image_width
-    if config.reduction is None and (height != width or height % 32):
+    steps_of_32 = not config.backbone.startswith("mindcv:")
+    if config.reduction is None and (height != width or (steps_of_32 and height % 32)):
         raise LabError(f"reduction none keeps every position of the feature map, which has one for "
                        f"32x32 pixels; the input is {height}x{width}. Take a square input whose "
                        "side is a multiple of 32, or another --reduction.")

@@ -18,7 +18,7 @@ import numpy as np
 
 from src_mindspore import runtime
 from src_mindspore.backbones.checkpoint import read_checkpoint
-from src_mindspore.backbones.registry import BACKBONES, complete_contract, spec_of
+from src_mindspore.backbones.registry import complete_contract, entry_of, spec_of
 from src_mindspore.data.augment import AugmentSpec, augment, rng_for
 from src_mindspore.data.decode import BadImage, load_rgb
 from src_mindspore.data.folder import find_data, read_folder
@@ -79,7 +79,7 @@ def create_dataset(config, training=True, buffer_size=1000, repeat=1):
 def preprocess_of(config):
     """Return the PreprocessSpec of a configuration: geometry from its keys, mean, std and channel
     order from the contract of its pretrained_ckpt, ImageNet's where there is none."""
-    entry = BACKBONES[_value(config, "backbone", "mobilenet_v2")]
+    entry = entry_of(_value(config, "backbone", "mobilenet_v2"))
     weights = _value(config, "pretrained_ckpt", "")
     spec = entry.default_preprocess
     if weights and Path(weights).exists():

@@ -18,11 +18,11 @@ def fold_batchnorm(cell):
     """
     folded = 0
     for _, child in cell.cells_and_names():
-        if not isinstance(child, nn.SequentialCell):
+        # Of these types exactly: a subclass may compute something else.
+        if type(child) is not nn.SequentialCell:
             continue
         for index in range(len(child) - 1):
-            if isinstance(child[index], nn.Conv2d) and isinstance(child[index + 1],
-                                                                  nn.BatchNorm2d):
+            if type(child[index]) is nn.Conv2d and type(child[index + 1]) is nn.BatchNorm2d:
                 child[index] = _folded(child[index], child[index + 1])
                 child[index + 1] = nn.Identity()
                 folded += 1
@@ -33,10 +33,11 @@ def _folded(conv, norm):
     scale = norm.gamma.asnumpy().astype(np.float64) / np.sqrt(
         norm.moving_variance.asnumpy().astype(np.float64) + norm.eps)
     weight = conv.weight.asnumpy() * scale[:, None, None, None]
-    bias = norm.beta.asnumpy() - norm.moving_mean.asnumpy() * scale
+    before = conv.bias.asnumpy() if conv.has_bias else 0.0
+    bias = norm.beta.asnumpy() + (before - norm.moving_mean.asnumpy()) * scale
     result = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
-                       pad_mode=conv.pad_mode, padding=conv.padding, group=conv.group,
-                       has_bias=True)
+                       pad_mode=conv.pad_mode, padding=conv.padding,
+                       dilation=conv.dilation, group=conv.group, has_bias=True)
     result.weight = Parameter(Tensor(weight.astype(np.float32)), name=conv.weight.name)
     result.bias = Parameter(Tensor(bias.astype(np.float32)),
                             name=conv.weight.name.removesuffix("weight") + "bias")

@@ -8,7 +8,7 @@ import math
 import mindspore as ms
 from mindspore import nn, ops
 
-from src_mindspore.backbones.registry import BACKBONES, entry_of, freeze
+from src_mindspore.backbones.registry import entry_of, freeze
 from src_mindspore.data.preprocess import FusedSpec, PreprocessSpec
 from src_mindspore.files import sha256_of_json
 
@@ -104,7 +104,7 @@ def fuse(members):
     cells = []
     for member in members.values():
         # A cell that becomes part of another gets other names for its parameters.
-        copy = BACKBONES[member.name].build(member.padding)
+        copy = entry_of(member.name).build(member.padding)
         ms.load_param_into_net(copy, {p.name: p for p in member.cell.get_parameters()},
                                strict_load=True)
         cells.append(copy)

@@ -42,7 +42,7 @@ BACKBONES = {
 }
 
 
-def entry_of(name, path):
+def entry_of(name, path="the configuration"):
     """Return the BackboneEntry of an architecture.
 
     Args:
@@ -52,9 +52,12 @@ def entry_of(name, path):
     Raises:
         LabError: this version does not know it.
     """
+    if name.startswith("mindcv:"):
+        from src_mindspore.backbones.mindcv_bridge import entry_of_mindcv
+        return entry_of_mindcv(name)
     if name not in BACKBONES:
         raise LabError(f"{path} was made with the backbone {name!r}, which this version does not "
-                       f"know; it has {', '.join(BACKBONES)}.")
+                       f"know; it has {', '.join(BACKBONES)} and mindcv:NAME.")
     return BACKBONES[name]
 
 
@@ -90,8 +93,9 @@ def load_backbone(path, name="mobilenet_v2"):
     """Load a backbone checkpoint with the padding and preprocessing of its source.
 
     Args:
-        path: a checkpoint converted by this project, or the course's own.
-        name: key of the registry.
+        path: a checkpoint converted by this project, or the course's own; of 'mindcv:NAME' see
+            `mindcv_bridge.load_mindcv`.
+        name: key of the registry, or 'mindcv:NAME'.
 
     Returns:
         Backbone.
@@ -99,6 +103,9 @@ def load_backbone(path, name="mobilenet_v2"):
     Raises:
         LabError: not a checkpoint, or of another network.
     """
+    if name.startswith("mindcv:"):
+        from src_mindspore.backbones.mindcv_bridge import load_mindcv
+        return load_mindcv(path, name)
     entry = BACKBONES[name]
     parameters, meta = read_checkpoint(path)
     if meta.get("architecture", name) != name:

@@ -100,7 +100,8 @@ class CrossvalData:
         from src_mindspore.training.head_of_config import make_trainer
         from src_mindspore.training.rows import Split, subset
 
-        spec = head_spec(config, channels, classes, int((fold_of != fold).sum()))
+        spec = head_spec(config, channels, classes, int((fold_of != fold).sum()),
+                         self.cache.map_side)
         columns = spec.columns()
         rows, clean = self.rows(columns.start, columns.stop)
         # Mixed photos have a partner in a third column; neither of the two may be asked about.

@@ -221,6 +221,13 @@ class FeatureCache:
         return self.folder.name
 
     @property
+    def map_side(self):
+        """int, positions on a side of the feature maps; None where features are pooled."""
+        if self.what["pooling"] != "none":
+            return None
+        return self._load("feature", 0, "r").shape[2]
+
+    @property
     def images(self):
         """List of dicts with path, size and sha256; read again each time, not kept."""
         return read_json(self.folder / "manifest.json")["images"]

@@ -10,7 +10,7 @@ from mindspore import nn
 
 from src_mindspore.backbones.export import export_network
 from src_mindspore.backbones.folding import fold_batchnorm
-from src_mindspore.backbones.registry import BACKBONES, Backbone
+from src_mindspore.backbones.registry import Backbone, entry_of
 from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of, write_json
 from src_mindspore.heads.linear import GlobalPooling
@@ -53,7 +53,7 @@ class MindSporeEngine:
     def network(self):
         """The pooled network; Cell (N, 3, H, W) -> (N, F) in evaluation mode."""
         # Folding changes a cell for good, so it is done on a copy.
-        copy = BACKBONES[self.backbone.name].build(self.backbone.padding)
+        copy = entry_of(self.backbone.name).build(self.backbone.padding)
         ms.load_param_into_net(copy, {p.name: p for p in self.backbone.cell.get_parameters()})
         fold_batchnorm(copy)
         pool = nn.Identity() if self.pooling == "none" else GlobalPooling(self.pooling)

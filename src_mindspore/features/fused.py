@@ -18,11 +18,14 @@ class JoinedCache:
         labels, index, photos: as of FeatureCache, in the order of the first member.
         what: dict, what all members have in common of what decided their features.
         channels: int, of all members together.
+        map_side: None, as features are pooled.
 
     Raises:
         LabError: the members did not read the same photos, gave them other labels (another order
             of classes), or one lacks a pass of a photo.
     """
+
+    map_side = None
 
     def __init__(self, caches):
         (first_name, first), *others = caches.items()

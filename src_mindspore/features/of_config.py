@@ -18,7 +18,8 @@ from src_mindspore.features.fused import JoinedCache
 from src_mindspore.weights.prepare import require_weights
 
 # What belongs to a backbone; everything else is common to all that are joined.
-OF_A_MEMBER = ("backbone", "pretrained_ckpt", "image_height", "image_width", "resize")
+OF_A_MEMBER = ("backbone", "pretrained_ckpt", "image_height", "image_width", "resize", "mean",
+               "std")
 
 
 def member_config(config, member):
@@ -39,8 +40,8 @@ def prepare_backbone(config):
     """Load the configured backbone or backbones; their weights are fetched where they are absent.
 
     The size and geometry of the input come from the configuration (a banner to cut off also from
-    the layout of the data), the arithmetic (mean, std,
-    channel order) from the weights.
+    the layout of the data), the arithmetic (mean, std, channel order) from the weights, unless the
+    configuration names mean or std.
 
     Returns:
         Backbone; FusedBackbone where `config.backbones` names several.
@@ -51,11 +52,15 @@ def prepare_backbone(config):
     if config.backbones:
         return fuse({member: prepare_backbone(member_config(config, member))
                      for member in config.backbones.split(",")})
-    backbone = load_backbone(require_weights(config.pretrained_ckpt), config.backbone)
+    weights = config.pretrained_ckpt
+    if weights or not config.backbone.startswith("mindcv:"):
+        weights = require_weights(weights)
+    backbone = load_backbone(weights, config.backbone)
+    arithmetic = {name: config[name] for name in ("mean", "std") if config[name]}
     preprocess = dataclasses.replace(
         backbone.preprocess, image_height=config.image_height, image_width=config.image_width,
         resize=config.resize, interpolation=config.interpolation,
-        crop_bottom=banner_rows(config.crop_bottom, find_data(config.dataset_path)))
+        crop_bottom=banner_rows(config.crop_bottom, find_data(config.dataset_path)), **arithmetic)
     return dataclasses.replace(backbone, preprocess=preprocess)
 
 

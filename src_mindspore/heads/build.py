@@ -62,7 +62,7 @@ class HeadSpec:
         return dataclasses.asdict(self)
 
 
-def head_spec(config, channels, num_classes, train_photos):
+def head_spec(config, channels, num_classes, train_photos, hw=None):
     """Return the HeadSpec of a configuration.
 
     Args:
@@ -71,9 +71,10 @@ def head_spec(config, channels, num_classes, train_photos):
         num_classes: int.
         train_photos: int, how many photos there are to learn from; bounds the centres of an RBF
             head.
+        hw: int, side of the feature map; None: one position for 32 pixels, as nearly all have.
     """
-    linear = HeadSpec(channels, config.image_height // 32, num_classes, "linear", config.reduction,
-                      config.activation, config.has_bias, config.normalise)
+    linear = HeadSpec(channels, hw or config.image_height // 32, num_classes, "linear",
+                      config.reduction, config.activation, config.has_bias, config.normalise)
     if config.head == "linear":
         return linear
     if config.head == "svd":

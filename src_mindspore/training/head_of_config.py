@@ -24,7 +24,8 @@ def train(run, caches, backbone, classes, config):
         LabError: see `HeadTrainer.run`.
         KeyboardInterrupt: Ctrl-C before the first epoch was saved.
     """
-    spec = head_spec(config, backbone.channels, len(classes), caches["train"].photos)
+    spec = head_spec(config, backbone.channels, len(classes), caches["train"].photos,
+                     caches["train"].map_side)
     trainer = make_trainer(spec, split_of(caches["train"], spec, config),
                            split_of(caches["val"], spec, config), caches["train"].index, config)
     epochs = trainer.config.epochs

@@ -38,3 +38,13 @@ def test_only_a_norm_right_behind_a_convolution_is_folded():
     cell = nn.SequentialCell(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4))
     assert fold_batchnorm(cell) == 0
     assert isinstance(cell[0], nn.BatchNorm2d)
+
+
+def test_bias_and_dilation_of_a_convolution_survive():
+    ms.set_context(mode=ms.GRAPH_MODE)
+    cell = random_norms(nn.SequentialCell(
+        nn.Conv2d(3, 4, 3, dilation=2, has_bias=True, bias_init="ones"), nn.BatchNorm2d(4)))
+    x = ms.Tensor(np.random.default_rng(1).uniform(-2, 2, (1, 3, 9, 9)).astype(np.float32))
+    expected = cell(x).asnumpy()
+    assert fold_batchnorm(cell) == 1
+    np.testing.assert_allclose(nn.SequentialCell(*cell)(x).asnumpy(), expected, atol=1e-5)

@@ -1,7 +1,9 @@
 """The reader of PyTorch checkpoints: what it reads, and what it must never do."""
 import collections
+import io
 import pickle
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -92,3 +94,55 @@ def test_truncated_and_other_files_are_refused():
             collections.OrderedDict(a=1))):
         with pytest.raises(LabError, match="not a complete PyTorch checkpoint"):
             read_torch_tensors(other)
+
+
+def archive(pickled, storages, **members):
+    """Bytes of a zip checkpoint, as torch.save writes since 1.6."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as file:
+        file.writestr("weights/data.pkl", pickled)
+        for key, values in storages.items():
+            file.writestr(f"weights/data/{key}", np.asarray(values, "<f4").tobytes())
+        for name, content in members.items():
+            file.writestr(f"weights/{name}", content)
+    return stream.getvalue()
+
+
+def opcodes(entries):
+    """Pickle of a dict whose values are given as opcodes."""
+    body = b"\x80\x02}("
+    for name, code in entries.items():
+        body += b"X" + struct.pack("<I", len(name)) + name.encode() + code
+    return body + b"u."
+
+
+def test_the_zip_format_is_read_alike():
+    pickled = opcodes({"a": tensor("0", 6, 0, (2, 3), (3, 1)),
+                       "part": tensor("1", 4, 1, (2,), (1,))})
+    tensors = read_torch_tensors(archive(pickled, {"0": range(6), "1": [5, 6, 7, 8]},
+                                         byteorder="little"))
+    np.testing.assert_array_equal(tensors["a"], np.arange(6).reshape(2, 3))
+    np.testing.assert_array_equal(tensors["part"], [6, 7])
+
+
+def test_the_weights_inside_a_training_checkpoint_are_found():
+    inner = opcodes({"a": tensor("0", 2, 0, (2,), (1,))})[2:-1]
+    pickled = opcodes({"epoch": b"K\x03", "state_dict": inner})
+    tensors = read_torch_tensors(archive(pickled, {"0": [1, 2]}))
+    np.testing.assert_array_equal(tensors["a"], [1, 2])
+
+
+@pytest.mark.parametrize(("change", "reason"), [
+    (lambda data: archive(pickle.dumps(Calls(print, "executed")), {}), "it asks for"),
+    (lambda data: archive(opcodes({"a": tensor("0", 9, 0, (9,), (1,))}), {"0": range(6)}),
+     "ends in the middle"),
+    (lambda data: archive(opcodes({"a": tensor("0", 6, 0, (6,), (1,))}), {"0": range(6)},
+                          byteorder="big"), "big-endian"),
+    (lambda data: data[:-30], "not a complete PyTorch checkpoint"),
+    (lambda data: data.replace(np.float32(5).tobytes(), np.float32(4).tobytes()), "CRC"),
+])
+def test_a_zip_that_is_damaged_or_asks_for_more_is_refused(change, reason, capsys):
+    good = archive(opcodes({"a": tensor("0", 6, 0, (6,), (1,))}), {"0": range(6)})
+    with pytest.raises(LabError, match=reason):
+        read_torch_tensors(change(good))
+    assert capsys.readouterr().out == ""
