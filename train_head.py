@@ -44,6 +44,7 @@ def main(argv):
     caches = extract_splits(photos, backbone, config)
     # "auto" may choose otherwise on another machine; the run remembers what it was here.
     config.engine = caches["train"].what.get("engine", config.engine)
+    config.precision = caches["train"].what.get("precision", config.precision)
     seconds.lap("features")
 
     # 3. Head: trained on the cache, a line an epoch.

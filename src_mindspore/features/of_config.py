@@ -153,7 +153,8 @@ def _reference(backbone, config):
 def _extract(photos, reference, config, split, views, engine_name, how=extract, dtype=None):
     # What is reported and compared with exports keeps full precision.
     dtype = dtype or (config.feature_dtype if split == "train" else "float32")
-    engine = choose_engine(engine_name, reference, Path(config.features_path) / "engines")
+    engine = choose_engine(engine_name, reference, Path(config.features_path) / "engines",
+                           config.precision if split == "train" else "float32")
     return how(photos.splits[split], photos.root, split, reference.backbone, engine, views,
                config.features_path, dtype=dtype, pooling=reference.pooling,
                workers=config.workers)
