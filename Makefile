@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: help env demo lab notebook test lint bench
+.PHONY: help env demo lab notebook test lint bench stream-env stream-demo stream-cluster
 
 help:
 	@echo "make demo   photos (or drawn pictures) in; a chosen, exported and explained model out"
@@ -11,6 +11,7 @@ help:
 	@echo "make test   every test, after a lint"
 	@echo "make env    the environment (.venv) from the pinned versions of requirements.txt"
 	@echo "make lint   ruff"
+	@echo "make stream-demo   photos through Apache Flink; make stream-cluster: through a small cluster"
 	@echo "make bench  speed and memory, as ratios within one run"
 
 env:
@@ -33,3 +34,12 @@ test: env lint
 
 bench: env
 	@$(PY) -m bench.street
+
+stream-env:
+	@$(PYTHON) -m src_mindspore.environment flink
+
+stream-demo: env stream-env
+	@$(PY) -m src_mindspore.deploy.streaming.demo
+
+stream-cluster: env stream-env
+	@$(PY) -m src_mindspore.deploy.streaming.demo --cluster
