@@ -6,6 +6,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
+from src_mindspore.activation import undo_activation
 from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint, save_checkpoint
 from src_mindspore.backbones.folding import fold_batchnorm
 from src_mindspore.backbones.fused import ARCHITECTURE as FUSED
@@ -79,26 +80,6 @@ class Model:
             part = images[first:first + size]
             out.append(self.network(ms.Tensor(padded(part, size))).asnumpy()[:len(part)])
         return np.concatenate(out)
-
-
-def undo_activation(outputs, activation):
-    """Return logits that lead to these outputs.
-
-    Args:
-        outputs: (N, C) float32.
-        activation: 'None', 'Sigmoid' or 'Softmax' (whose logits are known up to a constant).
-
-    Returns:
-        (N, C) float32.
-    """
-    if activation == "None":
-        return outputs
-    # A probability that was rounded to 0 or 1 would become an infinite logit.
-    limits = np.finfo(np.float32)
-    outputs = np.maximum(outputs, limits.tiny)
-    if activation == "Softmax":
-        return np.log(outputs)
-    return np.log(outputs) - np.log1p(-np.minimum(outputs, 1 - limits.epsneg))
 
 
 def save_model(path, backbone, head, spec, classes, temperature, metrics, augmentation=None):

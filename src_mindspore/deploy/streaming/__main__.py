@@ -1,0 +1,197 @@
+"""Classify a stream of photos on Apache Flink.
+
+    python -m src_mindspore.deploy.streaming --list photos.txt --root FOLDER
+    python -m src_mindspore.deploy.streaming --watch MANIFESTS --root FOLDER --ckpt FILE
+    python -m src_mindspore.deploy.streaming --listen 9099
+
+A manifest names one photo a line (`path` or `id<TAB>path`); rename it into the watched folder when
+it is whole. A client of --listen sends four bytes of length and the photo, and gets a line of JSON.
+`make stream-env` makes Flink's environment. docs/streaming.md tells the rest.
+"""
+import argparse
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from config import config
+from src_mindspore.configuration import Parser
+from src_mindspore.deploy.streaming import launch, machine
+from src_mindspore.deploy.streaming.client import warm_up
+from src_mindspore.deploy.streaming.gateway import Gateway
+from src_mindspore.deploy.streaming.manifests import read_manifest
+from src_mindspore.deploy.streaming.served import ENGINES, freeze_model
+from src_mindspore.deploy.streaming.settings import StreamSettings
+from src_mindspore.deploy.streaming.watch import Figures, ModelWatch, RowFiles
+from src_mindspore.errors import LabError, run_as_script
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def main(argv):
+    """Start the stream, show it, end it."""
+    args = parse(argv)
+    settings = prepare(args)
+    figures = Figures(args.limit_ms)
+    files = RowFiles(settings.rows) if settings.rows else None
+    with contextlib.ExitStack() as stack:
+        if args.listen:
+            stack.callback(open_gateway(settings, args.listen, figures.add).close)
+        else:
+            for _ in files.new_rows():
+                pass  # of the stream that is resumed
+        print("starting Flink ...", flush=True)
+        job = launch.submit(settings, args.cluster, args.resume) if args.cluster else \
+            launch.start_local(settings, args.resume)
+        stack.callback(job.end)
+        job.wait_until_running()
+        if args.listen:
+            warm_up(args.listen, args.parallelism)
+            figures.reset()
+        print("running" + (f": clients may connect to 127.0.0.1:{args.listen}; Ctrl-C stops it"
+                           if args.listen else f": rows appear in {settings.rows}; Ctrl-C stops it "
+                           "with a savepoint"), flush=True)
+        try:
+            follow(job, figures, files, ModelWatch.of(args.ckpt, settings.model))
+        except KeyboardInterrupt:
+            stop(job, args)
+        for row in files.new_rows() if files else ():
+            figures.add(row)
+        print(f"{figures.line()}" + (f"\nrows: {settings.rows}" if files else ""))
+
+
+def parse(argv):
+    """Read the command line."""
+    parser = Parser(prog="python -m src_mindspore.deploy.streaming", description=__doc__,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ckpt", metavar="FILE", default="results/latest/best.ckpt",
+                        help="checkpoint or MindIR (default %(default)s)")
+    parser.add_argument("--list", metavar="FILE", help="one manifest; the stream ends after it")
+    parser.add_argument("--watch", metavar="FOLDER", help="a folder into which manifests come")
+    parser.add_argument("--listen", metavar="PORT", type=int, default=0,
+                        help="photos over TCP, on 127.0.0.1")
+    parser.add_argument("--root", metavar="FOLDER", default=config.dataset_path,
+                        help="paths are relative to it, and nothing outside it is read "
+                        "(default %(default)s)")
+    parser.add_argument("--out", metavar="FOLDER",
+                        help="rows, checkpoints, the copy of the model (default "
+                        "results/streams/<time>)")
+    parser.add_argument("--engine", choices=("auto", *ENGINES), default="auto",
+                        help="who computes; auto: the fastest that agrees with MindSpore")
+    parser.add_argument("--parallelism", type=int, default=1, metavar="N", help="model processes")
+    parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="of the rows")
+    parser.add_argument("--checkpoint_seconds", type=float, default=1.0, metavar="S",
+                        help="rows become visible so often (default %(default)s)")
+    parser.add_argument("--limit_ms", type=float, default=500, metavar="MS",
+                        help="slower images are counted (default %(default)s)")
+    parser.add_argument("--cluster", metavar="HOST:PORT", default="",
+                        help="REST address of a JobManager; without it Flink runs here")
+    parser.add_argument("--resume", metavar="URI", default="",
+                        help="savepoint or checkpoint to go on from, also with another --ckpt")
+    args = parser.parse_args(argv)
+    if sum(map(bool, (args.list, args.watch, args.listen))) != 1:
+        raise LabError("Name one source of photos: --list FILE, --watch FOLDER or --listen PORT.")
+    if not 1 <= args.parallelism <= 128:
+        raise LabError(f"--parallelism is {args.parallelism}; expected 1 to 128.")
+    if not 0.1 <= args.checkpoint_seconds <= 3600:
+        raise LabError(f"--checkpoint_seconds is {args.checkpoint_seconds:g}; expected 0.1 to "
+                       "3600.")
+    if args.cluster and not args.cluster.rpartition(":")[2].isdigit():
+        raise LabError(f"--cluster is {args.cluster!r}; expected HOST:PORT, for example "
+                       "127.0.0.1:8081.")
+    return args
+
+
+def prepare(args):
+    """Check the machine and the photos, freeze the model; return StreamSettings.
+
+    Raises:
+        LabError: Java or Flink is missing, a port is taken, a folder is absent, the model cannot
+            be served.
+    """
+    machine.require_java()
+    flink_python = machine.require_flink(PROJECT / machine.FLINK_PYTHON)
+    if args.listen:
+        machine.require_port(args.listen, "photos over TCP", "--listen")
+    out = Path(args.out or Path(config.results_path) / "streams"
+               / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    root = (out / "spool") if args.listen else find_root(args.root)
+    if args.list:
+        read_manifest(args.list, root)
+    if args.watch and not Path(args.watch).is_dir():
+        raise LabError(f"There is no folder {args.watch} to watch. Make it, then rename manifests "
+                       "into it.")
+    if not args.resume and any((out / "rows").glob("*")):
+        raise LabError(f"{out / 'rows'} holds rows of an earlier stream; new ones would stand "
+                       "beside them. Choose another --out, or go on with --resume URI (the "
+                       f"savepoint that Ctrl-C named, or the newest of {out / 'state'}).")
+    model = freeze_model(args.ckpt, args.engine, out / "models")
+    return StreamSettings(
+        source="list" if args.list else "watch" if args.watch else "socket",
+        manifests=str(Path(args.list or args.watch).resolve()) if not args.listen else "",
+        root=os.path.realpath(root), model=str(model),
+        rows="" if args.listen else str(out / "rows"), format=args.format, state=str(out / "state"),
+        project=str(PROJECT), python=os.path.abspath(sys.executable),
+        flink_python=str(flink_python), parallelism=args.parallelism,
+        checkpoint_seconds=args.checkpoint_seconds,
+        **({"lines_port": machine.free_port(), "rows_port": machine.free_port()}
+           if args.listen else {}))
+
+
+def find_root(path):
+    """Return the folder of photos; see `data.folder.find_data`."""
+    from src_mindspore.data.folder import find_data
+    root = find_data(path)
+    if root is None:
+        raise LabError(f"There is no folder {path}. --root names the folder that holds the photos; "
+                       "nothing outside it is read.")
+    return root
+
+
+def open_gateway(settings, port, on_row):
+    """Return the Gateway that the settings name."""
+    for left in Path(settings.root).glob("*"):
+        left.unlink()  # photos of clients that are gone with the gateway of an earlier stream
+    return Gateway(settings.root, port, settings.lines_port, settings.rows_port, on_row=on_row)
+
+
+def follow(job, figures, files, watch):
+    """Show the live line until the job has ended.
+
+    Args:
+        job: Job.
+        figures: Figures.
+        files: RowFiles to count, or None where a gateway counts.
+        watch: ModelWatch.
+    """
+    terminal = sys.stdout.isatty()
+    shown = 0.0
+    while not job.ended():
+        for row in files.new_rows() if files else ():
+            figures.add(row)
+        if time.monotonic() - shown > (1 if terminal else 10):
+            shown = time.monotonic()
+            print(figures.line(), end="\r" if terminal else "\n", flush=True)
+            if note := watch.look():
+                print(f"\nnote: {note}", flush=True)
+        time.sleep(0.2)
+
+
+def stop(job, args):
+    """Stop; with files, by a savepoint, and say how to go on."""
+    if args.listen:
+        if not job.local:
+            job.rest.cancel(job.id)
+        print("\nstopped", flush=True)
+        return
+    print("\nstopping with a savepoint ...", flush=True)
+    place = job.stop()
+    source = f"--list {args.list}" if args.list else f"--watch {args.watch}"
+    print(f"stopped; go on, also with another --ckpt:\n  python -m src_mindspore.deploy.streaming "
+          f"--ckpt {args.ckpt} {source} --root {args.root} --out "
+          f"{Path(job.settings.state).parent} --resume {place}", flush=True)
+
+
+if __name__ == "__main__":
+    run_as_script(main, sys.argv[1:])

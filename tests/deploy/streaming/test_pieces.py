@@ -1,0 +1,467 @@
+"""The pieces of a stream that need neither Flink nor a model: what strangers send, and the rows."""
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from src_mindspore.deploy.streaming import frames, machine, rows
+from src_mindspore.deploy.streaming.client import send_photos
+from src_mindspore.deploy.streaming.frames import (
+    MOST_BYTES,
+    FrameError,
+    read_frame,
+    write_frame,
+)
+from src_mindspore.deploy.streaming.gateway import Gateway
+from src_mindspore.deploy.streaming.manifests import (
+    BadEntry,
+    parse_line,
+    read_manifest,
+    resolve,
+    write_manifest,
+)
+from src_mindspore.deploy.streaming.model_client import TRIES, ModelClient, ModelRefused
+from src_mindspore.deploy.streaming.plots import latency_histogram
+from src_mindspore.deploy.streaming.watch import Figures, ModelWatch, RowFiles
+from src_mindspore.errors import LabError
+from src_mindspore.files import sha256_of
+
+
+# --- frames
+def test_frames_come_back_as_they_were_sent():
+    file = io.BytesIO()
+    for data in (b"a", b"\0" * 70_000, "塑料瓶".encode()):
+        write_frame(file, data)
+    file.seek(0)
+    assert [read_frame(file) for _ in range(3)] == [b"a", b"\0" * 70_000, "塑料瓶".encode()]
+    assert read_frame(file) is None
+
+
+@pytest.mark.parametrize(("data", "said"), [
+    (b"\0\0", "inside a length"), (b"\0\0\0\x09half", "4 of 9 bytes"),
+    (b"\0\0\0\0", "0 bytes was announced"), (b"\x40\0\0\0", "1,073,741,824 bytes was announced"),
+    (b"GET / HTTP/1.1\r\n", "was announced")])
+def test_what_is_no_frame_is_refused_in_words(data, said):
+    with pytest.raises(FrameError, match=said):
+        read_frame(io.BytesIO(data))
+
+
+def test_an_announced_gigabyte_reserves_nothing():
+    class Counting(io.BytesIO):
+        asked = 0
+
+        def read(self, size=-1):
+            self.asked = max(self.asked, size)
+            return super().read(size)
+
+    file = Counting(b"\x3f\xff\xff\xff" + b"x" * 100)
+    with pytest.raises(FrameError):
+        read_frame(file)
+    assert file.asked == 4
+
+
+# --- manifests
+def test_lines_name_photos_with_and_without_an_id():
+    assert parse_line("a/b c.jpg\r\n") == ("a/b c.jpg", "a/b c.jpg")
+    assert parse_line("7\ta.jpg") == ("7", "a.jpg")
+    assert parse_line("\ufeffa.jpg") == ("a.jpg", "a.jpg")
+    assert parse_line("  \n") == ("", "")
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "a.jpg").write_bytes(b"photo")
+    (tmp_path / "secret.txt").write_text("x")
+    (folder / "link.jpg").symlink_to(tmp_path / "secret.txt")
+    (tmp_path / "photos_too").mkdir()
+    (tmp_path / "photos_too" / "b.jpg").write_bytes(b"x")
+    os.mkfifo(folder / "pipe.jpg")
+    return os.path.realpath(folder)
+
+
+@pytest.mark.parametrize("path", ["sub/a.jpg", "./sub/../sub/a.jpg", "{root}/sub/a.jpg"])
+def test_a_path_inside_the_root_is_found(root, path):
+    assert resolve(path.format(root=root), root) == f"{root}/sub/a.jpg"
+
+
+@pytest.mark.parametrize(("path", "said"), [
+    ("../secret.txt", "outside"), ("/etc/passwd", "outside"), ("link.jpg", "outside"),
+    ("{root}_too/b.jpg", "outside"), ("sub/none.jpg", "No such file"),
+    ("sub", "no regular file"), ("pipe.jpg", "no regular file"), ("a\0b", "zero byte")])
+def test_no_other_path_is_read(root, path, said):
+    with pytest.raises(BadEntry, match=said):
+        resolve(path.format(root=root), root)
+
+
+def test_a_file_larger_than_any_photo_is_not_read(root):
+    with open(os.path.join(root, "huge.jpg"), "wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    with pytest.raises(BadEntry, match="at most"):
+        resolve("huge.jpg", root)
+
+
+def test_a_list_is_read_and_its_mistakes_are_named(root, tmp_path):
+    manifest = tmp_path / "list.txt"
+    manifest.write_text("sub/none.jpg\n\n7\tsub/a.jpg\n")
+    assert read_manifest(manifest, root) == [("sub/none.jpg", "sub/none.jpg"), ("7", "sub/a.jpg")]
+    for text, said in (("sub/a.jpg\nsub/a.jpg\n", "'sub/a.jpg' twice"), ("\n", "names no photo"),
+                       ("none.jpg\n", "no usable photo: none.jpg.*--root"),
+                       ("../secret.txt\n", "outside")):
+        manifest.write_text(text)
+        with pytest.raises(LabError, match=said):
+            read_manifest(manifest, root)
+    manifest.write_bytes(b"\xff\xfe\x00a")
+    with pytest.raises(LabError, match="UTF-8"):
+        read_manifest(manifest, root)
+    with pytest.raises(LabError, match="No such file"):
+        read_manifest(tmp_path / "absent.txt", root)
+
+
+def test_a_written_manifest_reads_back_and_leaves_nothing_half_written(root, tmp_path):
+    folder = tmp_path / "manifests"
+    write_manifest(folder / "1.txt", [("1", "sub/a.jpg"), ("照片", "b c.jpg")])
+    assert read_manifest(folder / "1.txt", root) == [("1", "sub/a.jpg"), ("照片", "b c.jpg")]
+    with pytest.raises(LabError, match="tab or a line"):
+        write_manifest(folder / "2.txt", [("2", "a\tb.jpg")])
+    assert [path.name for path in folder.iterdir()] == ["1.txt"]
+
+
+# --- rows
+GOOD = rows.make_row("1", 'a,"b".jpg', {"top5": [[3, "易拉罐, Cans", 0.9], [0, "x", 0.1]]}, 12.3456,
+                     "f" * 64)
+BAD = rows.make_row("2", "b.jpg", {"error": "two\nlines, and a \"quote\""}, 0.5, "f" * 64)
+
+
+@pytest.mark.parametrize(("suffix", "to_line"), [("jsonl", rows.to_json), ("csv", rows.to_csv)])
+def test_rows_survive_their_file(tmp_path, suffix, to_line):
+    lines = [to_line(row) for row in (GOOD, BAD)]
+    assert all("\n" not in line for line in lines)
+    (tmp_path / f"rows-1.{suffix}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / f".rows-2.{suffix}.inprogress").write_text("half a li")
+    good, bad = rows.read_rows(tmp_path)
+    assert good == GOOD
+    assert bad["error"] in (BAD["error"], " ".join(BAD["error"].splitlines()))
+    assert {**bad, "error": ""} == {**BAD, "error": ""}
+    assert (bad["label"], bad["name"], bad["probability"], bad["top5"]) == (None, None, None, [])
+
+
+def test_row_files_are_counted_once(tmp_path):
+    files = RowFiles(tmp_path)
+    assert list(files.new_rows()) == []
+    (tmp_path / "rows-1.jsonl").write_text(rows.to_json(GOOD) + "\n")
+    assert list(files.new_rows()) == [GOOD]
+    (tmp_path / "rows-2.jsonl").write_text(rows.to_json(BAD) + "\n")
+    assert list(files.new_rows()) == [BAD]
+    assert list(files.new_rows()) == []
+
+
+# --- the gateway, with a Flink of three lines
+class FakeFlink:
+    """Reads lines and answers with rows as the job would."""
+
+    def __init__(self, gateway):
+        self.lines = socket.create_connection(("127.0.0.1", gateway.lines_port))
+        self.rows = socket.create_connection(("127.0.0.1", gateway.rows_port))
+        self._file = self.lines.makefile("r", encoding="utf-8")
+
+    def take(self):
+        return parse_line(self._file.readline())
+
+    def answer(self, identity, path):
+        with open(path, "rb") as file:
+            answer = {"top5": [[len(file.read()), "length", 1.0]]}
+        self.send(rows.make_row(identity, path, answer, 1, "f" * 64))
+
+    def send(self, row):
+        self.rows.sendall((rows.to_json(row) + "\n").encode())
+
+    def close(self):
+        self._file.close()
+        self.lines.close()
+        self.rows.close()
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    made = Gateway(tmp_path / "spool", silence_seconds=0.5)
+    yield made
+    made.close()
+
+
+def connect(gateway, data=b""):
+    connection = socket.create_connection(("127.0.0.1", gateway.port))
+    connection.sendall(data)
+    connection.settimeout(20)
+    return connection
+
+
+def frame(data):
+    file = io.BytesIO()
+    write_frame(file, data)
+    return file.getvalue()
+
+
+def read_lines(connection):
+    with connection, connection.makefile("r", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def wait_for(condition, seconds=20):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def test_every_photo_gets_its_answer_and_the_spool_is_empty_again(gateway, tmp_path):
+    flink = FakeFlink(gateway)
+    answers = send_photos(gateway.port, [b"x" * size for size in (5, 70_000, 1)])
+    worker = threading.Thread(target=lambda: [flink.answer(*flink.take()) for _ in range(3)])
+    worker.start()
+    got = {row["sequence"]: row["label"] for row in answers}
+    worker.join()
+    assert got == {0: 5, 1: 70_000, 2: 1}
+    assert list((tmp_path / "spool").iterdir()) == []
+    flink.close()
+
+
+def test_unanswered_photos_come_again_after_a_failure_and_second_rows_are_dropped(gateway):
+    client = connect(gateway, frame(b"12") + frame(b"123"))
+    client.shutdown(socket.SHUT_WR)
+    flink = FakeFlink(gateway)
+    first, second = flink.take(), flink.take()
+    flink.answer(*first)
+    wait_for(lambda: gateway.waiting == 1)
+    flink.rows.sendall(b'{"id": "cut')
+    flink.close()
+    again = FakeFlink(gateway)
+    assert again.take() == second
+    row = rows.make_row(second[0], "", {"top5": [[3, "length", 1.0]]}, 1, "f" * 64)
+    for _ in range(3):
+        again.send(row)
+    assert [(r["sequence"], r["label"]) for r in read_lines(client)] == [(0, 2), (1, 3)]
+    wait_for(lambda: gateway.duplicates == 2)
+    again.close()
+
+
+@pytest.mark.parametrize(("data", "said"), [
+    (b"\x40\0\0\0" + b"x" * 1000, "1,073,741,824 bytes was announced"),
+    (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "four bytes of length"),
+    (frame(b"x" * 100)[:50], "nothing came for 0.5 s in the middle"), (b"\0\0", "nothing came")])
+def test_a_client_that_breaks_the_protocol_is_told_and_sent_away(gateway, data, said):
+    answer, = read_lines(connect(gateway, data))
+    assert said in answer["error"]
+    assert gateway.waiting == 0
+
+
+def test_half_a_photo_and_goodbye_reaches_nobody(gateway):
+    client = connect(gateway, frame(b"x" * 100)[:50])
+    client.shutdown(socket.SHUT_WR)
+    answer, = read_lines(client)
+    assert "46 of 100 bytes" in answer["error"]
+    assert gateway.waiting == 0
+
+
+def test_back_pressure_stops_a_client_and_not_the_others(tmp_path):
+    gateway = Gateway(tmp_path / "spool", most_waiting=4)
+    greedy = connect(gateway, frame(b"greedy") * 50)
+    wait_for(lambda: gateway.waiting == 4)
+    time.sleep(0.2)
+    assert gateway.waiting == 4
+    assert len(list((tmp_path / "spool").iterdir())) == 4
+    flink = FakeFlink(gateway)
+    for _ in range(50):
+        flink.answer(*flink.take())
+    greedy.shutdown(socket.SHUT_WR)
+    assert len(read_lines(greedy)) == 50
+    flink.close()
+    gateway.close()
+
+
+def test_a_busy_port_is_named_with_its_flag(gateway):
+    with pytest.raises(LabError, match=f"Port {gateway.port}, wanted for photos.*--listen"):
+        machine.require_port(gateway.port, "photos over TCP", "--listen")
+    with pytest.raises(LabError, match="1 to 65535"):
+        machine.require_port(99_999, "photos over TCP", "--listen")
+    machine.require_port(machine.free_port(), "photos over TCP", "--listen")
+
+
+def test_the_gateway_listens_on_this_machine_alone(gateway):
+    listening = {c.laddr for c in psutil.Process().net_connections("tcp") if c.status == "LISTEN"}
+    ours = {address.ip for address in listening
+            if address.port in (gateway.port, gateway.lines_port, gateway.rows_port)}
+    assert ours == {"127.0.0.1"}
+
+
+# --- the machine
+def java(folder, says, code=0):
+    path = folder / "bin" / "java"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/bin/sh\necho '{says}' >&2\nexit {code}\n")
+    path.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize(("says", "version"), [
+    ('openjdk version "17.0.15" 2025-04-15', 17), ('java version "21" 2023-09-19', 21),
+    ('openjdk version "11.0.2"', 11)])
+def test_java_is_found_by_its_home_and_on_the_path(tmp_path, says, version):
+    home = java(tmp_path, says)
+    assert machine.require_java({"JAVA_HOME": str(home)}) == version
+    assert machine.require_java({"PATH": f"{home}/bin:/bin"}) == version
+
+
+def test_java_missing_broken_or_too_old(tmp_path):
+    with pytest.raises(LabError, match="There is no Java.*apt install"):
+        machine.require_java({"PATH": str(tmp_path)})
+    with pytest.raises(LabError, match="of JAVA_HOME does not run"):
+        machine.require_java({"JAVA_HOME": str(tmp_path / "none")})
+    with pytest.raises(LabError, match='too old: java version "1.8.0_292"'):
+        machine.require_java({"JAVA_HOME": str(java(tmp_path / "8", 'java version "1.8.0_292"'))})
+    with pytest.raises(LabError, match="does not run"):
+        machine.require_java({"JAVA_HOME": str(java(tmp_path / "broken", "no", code=1))})
+
+
+def test_a_missing_flink_environment_names_the_command(tmp_path):
+    with pytest.raises(LabError, match="make stream-env"):
+        machine.require_flink(tmp_path / ".venv-flink" / "bin" / "python")
+
+
+# --- Flink's side of the model process, with a model process of a few lines
+STUB = """
+import os, sys, time
+from src_mindspore.deploy.streaming.frames import read_message, write_message
+mode = sys.argv[1]
+requests, answers = sys.stdin.buffer, sys.stdout.buffer
+if mode == "refuse":
+    write_message(answers, {"fatal": "another hash"})
+elif mode == "die":
+    sys.exit(3)
+else:
+    write_message(answers, {"model_sha256": "f" * 64})
+    while (request := read_message(requests)) is not None:
+        if request["path"] == "poison":
+            os._exit(1)
+        if request["path"] == "hang":
+            time.sleep(60)
+        write_message(answers, {"top5": [[os.getpid(), request["path"], 1.0]]})
+"""
+
+
+@pytest.fixture
+def ask_stub(tmp_path):
+    package = tmp_path / "src_mindspore" / "deploy" / "streaming"
+    package.mkdir(parents=True)
+    (package / "model_process.py").write_text(STUB)
+    shutil.copy(frames.__file__, package)
+    made = []
+
+    def start(mode="serve", seconds=20):
+        client = ModelClient(sys.executable, str(tmp_path), mode, seconds)
+        made.append(client)
+        return client
+    yield start
+    for client in made:
+        client.close()
+
+
+def test_a_killed_model_process_is_started_again_and_the_photo_answered(ask_stub):
+    client = ask_stub()
+    assert client.ask("a")["top5"][0] == [client.pid, "a", 1.0]
+    before = client.pid
+    os.kill(before, 9)
+    assert client.ask("b")["top5"][0] == [client.pid, "b", 1.0]
+    assert client.pid != before
+    assert not psutil.pid_exists(before)
+
+
+def test_a_photo_that_ends_the_process_every_time_becomes_an_error(ask_stub):
+    client = ask_stub()
+    assert f"{TRIES} times" in client.ask("poison")["error"]
+    assert client.ask("a")["top5"][0][1] == "a"
+
+
+def test_a_process_that_hangs_is_ended(ask_stub):
+    client = ask_stub(seconds=0.3)
+    assert "hung" in client.ask("hang")["error"]
+    assert client.ask("a")["top5"][0][1] == "a"
+
+
+@pytest.mark.parametrize(("mode", "said"), [("refuse", "another hash"), ("die", "code 3")])
+def test_a_model_that_is_refused_says_why(ask_stub, mode, said):
+    with pytest.raises(ModelRefused, match=said):
+        ask_stub(mode)
+
+
+ORPHAN = """
+import sys, time
+sys.path.insert(0, {project!r})
+from src_mindspore.deploy.streaming.ancestors import ancestors_up_to, die_with
+die_with(ancestors_up_to("grandfather"))
+print("watching", flush=True)
+time.sleep(60)
+"""
+
+
+def test_nobody_outlives_the_process_they_work_for(tmp_path):
+    script = tmp_path / "orphan.py"
+    script.write_text(ORPHAN.format(project=os.getcwd()))
+    # As in Flink: the JVM starts a shell, the shell a Python worker.
+    grandfather = subprocess.Popen(
+        ["bash", "-c", f"printf grandfather > /proc/$$/comm; "
+         f"bash -c '{sys.executable} {script}; true'; true"], stdout=subprocess.PIPE, text=True)
+    assert grandfather.stdout.readline() == "watching\n"
+    family = psutil.Process(grandfather.pid).children(recursive=True)
+    assert len(family) >= 2
+    grandfather.kill()
+    grandfather.wait()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
+    grandfather.stdout.close()
+
+
+# --- what a person sees
+def test_figures_count_what_is_slow_and_what_is_wrong():
+    now = [100.0]
+    figures = Figures(500, clock=lambda: now[0])
+    for number in range(100):
+        now[0] += 0.1
+        figures.add({"milliseconds": 10, "total_milliseconds": 20 if number else 600, "error": ""})
+    figures.add({"milliseconds": 499, "error": "bad"})
+    assert (figures.count, figures.over, figures.errors) == (101, 1, 1)
+    assert figures.rate() == pytest.approx(10, rel=0.1)
+    assert np.median(figures.latencies()) == 20
+    assert "over 500 ms: 1" in figures.line()
+    assert Figures(500).line()
+    figures.reset()
+    assert figures.count == len(figures.latencies()) == 0
+
+
+def test_a_model_file_that_is_replaced_is_noticed_once_and_refused(tmp_path):
+    path = tmp_path / "best.ckpt"
+    path.write_bytes(b"old")
+    watch = ModelWatch(path, sha256_of(path))
+    assert watch.look() == ""
+    os.utime(path, ns=(1, 1))
+    assert watch.look() == "", "the same bytes, only touched"
+    path.write_bytes(b"a new one")
+    assert "refused" in watch.look()
+    assert watch.look() == ""
+    path.unlink()
+    assert "its own copy" in watch.look()
+
+
+def test_the_histogram_is_a_picture(tmp_path):
+    latency_histogram(np.array([5.0, 7, 9, 800]), 500, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
