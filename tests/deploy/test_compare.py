@@ -40,3 +40,17 @@ def test_a_tie_may_fall_either_way():
 def test_not_a_number_is_refused():
     with pytest.raises(LabError, match="nan"):
         check(REFERENCE * np.nan)
+
+
+def test_onnx_file_is_said_to_be_unchecked_where_nothing_can_run_it(monkeypatch, tmp_path):
+    from types import SimpleNamespace
+
+    from src_mindspore.deploy import mindir
+    monkeypatch.setattr(mindir, "find_spec", lambda name: None)
+    monkeypatch.setattr(mindir, "export_mindir", lambda *_: {
+        "mindir": tmp_path / "best.mindir", "onnx": tmp_path / "best.onnx"})
+    monkeypatch.setattr(mindir, "load_mindir",
+                        lambda path: SimpleNamespace(outputs=lambda batch: REFERENCE))
+    checks = mindir.export("x.ckpt", lambda: iter([None]), REFERENCE, tmp_path)
+    assert "same predictions on all 2" in checks["mindir"]
+    assert checks["onnx"].startswith("best.onnx: not checked, because onnxruntime is not installed")
