@@ -26,6 +26,7 @@ from pyflink.datastream.connectors.file_system import (
     StreamFormat,
 )
 from pyflink.datastream.state import StateTtlConfig, ValueStateDescriptor
+from pyflink.java_gateway import get_gateway
 
 from src_mindspore.deploy.streaming import rows
 from src_mindspore.deploy.streaming.ancestors import ancestors_up_to, die_with
@@ -124,24 +125,39 @@ def _lines(environment, settings):
 
 def _to_socket(result, port):
     """Send every row, as a line, to a gateway."""
-    from pyflink.java_gateway import get_gateway
     lines = result.map(lambda row: row + "\n", Types.STRING())
     schema = get_gateway().jvm.org.apache.flink.api.common.serialization.SimpleStringSchema()
     lines._j_data_stream.writeToSocket("127.0.0.1", port, schema)
 
 
 def main(argv):
-    """Build the job and hand it to Flink; returns when a local job has ended."""
+    """Build the job and hand it to Flink.
+
+    Returns when a local job has ended, or when a cluster has taken it: the configuration's
+    `execution.target` decides.
+    """
     settings = StreamSettings.from_json(Path(argv[0]).read_text(encoding="utf-8"))
+    values = settings.flink_configuration() | dict(entry.split("=", 1) for entry in argv[1:])
     configuration = Configuration()
-    for name, value in settings.flink_configuration().items():
+    for name, value in values.items():
         configuration.set_string(name, value)
-    for entry in argv[1:]:
-        configuration.set_string(*entry.split("=", 1))
-    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    remote = values.get("execution.target") == "remote"
+    environment = _remote_environment(values, configuration) if remote else \
+        StreamExecutionEnvironment.get_execution_environment(configuration)
     environment.set_parallelism(1)
     build(environment, settings)
-    environment.execute(settings.name)
+    (environment.execute_async if remote else environment.execute)(settings.name)
+
+
+def _remote_environment(values, configuration):
+    """Return the environment of a cluster; Python's own function knows the local one alone."""
+    jvm = get_gateway().jvm
+    jars = get_gateway().new_array(jvm.String, 1)
+    jars[0] = values["pipeline.jars"].removeprefix("file://")
+    return StreamExecutionEnvironment(
+        jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
+        .createRemoteEnvironment(values["rest.address"], int(values["rest.port"]),
+                                 configuration._j_configuration, jars))
 
 
 if __name__ == "__main__":

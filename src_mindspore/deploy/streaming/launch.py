@@ -144,7 +144,7 @@ def submit(settings, address, resume=""):
     rest = FlinkRest(address)
     rest.ask("/overview")
     return _start(settings, address, resume, {
-        "execution.target": "remote", "execution.attached": "false",
+        "execution.target": "remote",
         "pipeline.jars": _python_jar(settings.flink_python).as_uri()})
 
 
