@@ -24,6 +24,7 @@ def latency_histogram(latencies, limit, path):
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(FuncFormatter(
             lambda value, _: f"{value:g}" if f"{value:g}"[0] in "25" else ""))
+        axes.tick_params(axis="x", which="both", length=4, pad=4)
         top = axes.get_ylim()[1]
         for q, style in ((50, "-"), (99, "--")):
             value = np.percentile(latencies, q)

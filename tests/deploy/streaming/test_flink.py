@@ -3,12 +3,9 @@
 One job goes through all tests of this file in order. Its bookkeeping is the assertion: every id
 that a manifest named has exactly one row, whatever died in between.
 """
-import contextlib
 import dataclasses
-import json
 import os
 import shutil
-import signal
 import time
 from pathlib import Path
 
