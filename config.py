@@ -72,6 +72,7 @@ KEYS = {
 
     # --- augmentation (part of the cache key of train)
     "repeat": Key(1, integer(1, 1000), "how many times the backbone reads each training photo, each pass differently augmented"),
+    "upsample": Key(0, integer(0, 100), "further augmented passes of the weakest class by the cross-validated confusion matrix, fewer for less weak ones; 0: off"),
     "include_clean": Key(False, flag(), "the first pass shows the photo as evaluation will, without augmentation"),
     "crop_scale_min": Key(0.08, number(0.01, 1), "smallest part of the photo's area that a random crop takes"),
     "crop_ratio": Key(4 / 3, number(1, 4), "largest ratio of a crop's sides"),

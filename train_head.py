@@ -29,6 +29,7 @@ def main(argv):
     from src_mindspore.training.export_run import choose_and_export
     from src_mindspore.training.head_of_config import train
     from src_mindspore.training.run import Run
+    from src_mindspore.training.upsample import upsampled
 
     seconds = Stopwatch()
 
@@ -41,7 +42,7 @@ def main(argv):
 
     # 2. Features: the frozen backbone reads each photo once a pass; the rest is cached.
     backbone = prepare_backbone(config)
-    caches = extract_splits(photos, backbone, config)
+    caches = upsampled(extract_splits(photos, backbone, config), photos, backbone, config)
     # "auto" may choose otherwise on another machine; the run remembers what it was here.
     config.engine = caches["train"].what.get("engine", config.engine)
     config.precision = caches["train"].what.get("precision", config.precision)

@@ -248,6 +248,10 @@ def resolve(keys, presets, default_preset, *, preset=None, yaml_path=None, flags
 
 def _check_together(config):
     """Refuse combinations of values that are each allowed but contradict one another."""
+    if config.upsample and (config.mixup or config.cutmix):
+        raise LabError("upsample adds passes with one label each, mixup and cutmix blend labels; "
+                       "together they are not supported. Set --upsample 0, or --mixup 0 and "
+                       "--cutmix 0.")
     if config.warmup_epochs >= config.epochs:
         raise LabError(f"warmup_epochs is {config.warmup_epochs} but epochs is {config.epochs}; "
                        "the warm-up must be shorter than the run. Lower warmup_epochs.")

@@ -120,6 +120,28 @@ def grouped_folds(labels, groups, folds, seed, names=None):
     return _deal(labels, groups, folds, seed)
 
 
+def dealt_folds(labels, groups, folds, seed):
+    """Deal photos into folds where classes may be smaller than the number of folds.
+
+    Args:
+        labels: (N,) int.
+        groups: (N,) int; a group of a class is never divided.
+        folds: int >= 2.
+        seed: int, or a sequence of int.
+
+    Returns:
+        (N,) int. The groups of every class go to the folds in turn, so a class of two groups is
+        asked about by heads that know the other one; a class of one group is not learnt then.
+    """
+    rng, result = np.random.default_rng(seed), np.zeros(len(labels), int)
+    for start, label in enumerate(np.unique(labels)):
+        mine = labels == label
+        for place, group in enumerate(rng.permutation(np.unique(groups[mine]))):
+            # Each class begins at another fold: small classes must not all miss the same one.
+            result[mine & (groups == group)] = (start + place) % folds
+    return result
+
+
 def _deal(labels, groups, folds, seed):
     """Return (N,) int folds; like `grouped_folds` without its conditions."""
     result = np.zeros(len(labels), int)

@@ -33,6 +33,10 @@ def main(argv):
     config = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET, rest, __doc__ + (
         "\nflags of this tool: --folds 5, --cv_seeds 1,2,3,4,5, --json FILE; and every key below"))
     seeds = parse_seeds(args.cv_seeds)
+    if config.upsample:
+        raise LabError("Which classes are weak has to be found anew within every fold: "
+                       "`python -m bench.upsampling` cross-validates --upsample, this tool does "
+                       "not.")
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos
     from src_mindspore.features.of_config import prepare_backbone
@@ -96,21 +100,43 @@ class CrossvalData:
         Returns:
             (HeadTrainer, HeadSpec).
         """
+        return self.trainer_of(self.rows_of(fold_of != fold), np.flatnonzero(fold_of == fold),
+                               channels, classes, config)
+
+    def rows_of(self, learnt):
+        """Return (R,) int, the rows of the cache that show only photos where (N,) bool is True."""
+        # Mixed photos have a partner in a third column; neither of the two may be asked about.
+        photos = np.delete(self.cache.index, 1, axis=1)
+        return np.flatnonzero(learnt[photos].all(axis=1))
+
+    def trainer_of(self, learn, ask, channels, classes, config, labels=None):
+        """Return a HeadTrainer that learns from some rows, with some photos as its val.
+
+        Args:
+            learn: (R,) int, rows of the cache.
+            ask: (A,) int, photos, asked about clean.
+            channels: int, of the backbone.
+            classes: int.
+            config: the configuration.
+            labels: (N,) int, labels to learn instead of the given ones; None: the given ones.
+
+        Returns:
+            (HeadTrainer, HeadSpec).
+        """
         from src_mindspore.heads.build import head_spec
         from src_mindspore.training.head_of_config import make_trainer
         from src_mindspore.training.rows import Split, subset
 
-        spec = head_spec(config, channels, classes, int((fold_of != fold).sum()),
+        index = self.cache.index[learn]
+        given = self.cache.labels[learn] if labels is None else \
+            labels[index[:, 0]].astype(np.int32)
+        spec = head_spec(config, channels, classes, len(np.unique(index[:, 0])),
                          self.cache.map_side)
         columns = spec.columns()
         rows, clean = self.rows(columns.start, columns.stop)
-        # Mixed photos have a partner in a third column; neither of the two may be asked about.
-        photos = np.delete(self.cache.index, 1, axis=1)
-        learn = np.flatnonzero((fold_of[photos] != fold).all(axis=1))
-        ask = np.flatnonzero(fold_of == fold)
-        return make_trainer(spec, Split(subset(rows, learn), self.cache.labels[learn]),
-                            Split(subset(clean, ask), self.clean.labels[ask]),
-                            self.cache.index[learn], config), spec
+        return make_trainer(spec, Split(subset(rows, learn), given),
+                            Split(subset(clean, ask), self.clean.labels[ask]), index,
+                            config), spec
 
 
 def crossval_data(photos, backbone, config, asked_backbone=None):

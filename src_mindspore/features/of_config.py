@@ -134,8 +134,13 @@ def extract_more(records, photos, backbone, config):
         config: the configuration.
 
     Returns:
-        (FeatureCache, FeatureCache): as train is read, and clean, as evaluation reads.
+        (cache, cache): as train is read, and clean, as evaluation reads.
     """
+    if isinstance(backbone, FusedBackbone):
+        parts = {name: extract_more(records, photos, member, config)
+                 for name, member in backbone.members.items()}
+        return tuple(JoinedCache({name: part[side] for name, part in parts.items()})
+                     for side in (0, 1))
     more = dataclasses.replace(photos, splits={"unlabelled": records})
     reference = _reference(backbone, config)
     dtype = config.feature_dtype
@@ -143,6 +148,24 @@ def extract_more(records, photos, backbone, config):
                      train_views(config, backbone.preprocess), config.engine, dtype=dtype),
             _extract(more, reference, config, "unlabelled", Views(backbone.preprocess),
                      "mindspore"))
+
+
+def extract_further(photos, backbone, config, passes, stream):
+    """Return the cache of further augmented passes of train, none of them clean.
+
+    Args:
+        photos: Photos; only train is read.
+        backbone: Backbone.
+        config: the configuration.
+        passes: int.
+        stream: int, added to the seed of the augmentation.
+    """
+    if isinstance(backbone, FusedBackbone):
+        return JoinedCache({name: extract_further(photos, member, config, passes, stream)
+                            for name, member in backbone.members.items()})
+    views = dataclasses.replace(train_views(config, backbone.preprocess), repeat=passes,
+                                include_clean=False, seed=config.seed + stream)
+    return _extract(photos, _reference(backbone, config), config, "train", views, config.engine)
 
 
 def _reference(backbone, config):

@@ -79,7 +79,8 @@ class Learner:
 
         self.caches, self.extra, self.config = caches, extra, config
         self.channels, self.classes, self.temperature = backbone.channels, len(classes), temperature
-        self.columns = head_spec(config, self.channels, self.classes, 1).columns()
+        self.columns = head_spec(config, self.channels, self.classes, 1,
+                                 caches["train"].map_side).columns()
         self.val = Split(caches["val"].features(self.columns), caches["val"].labels)
         self.asked = clean.features(self.columns)
 
@@ -104,7 +105,8 @@ class Learner:
                                self.extra.features(self.columns)[used]))
         given = np.concatenate((train.labels, label_of[self.extra.index[used, 0]]))
         index = np.concatenate((train.index, self.extra.index[used] + (photos, 0)))
-        spec = head_spec(self.config, self.channels, self.classes, photos + len(numbers))
+        spec = head_spec(self.config, self.channels, self.classes, photos + len(numbers),
+                         train.map_side)
         trainer = make_trainer(spec, Split(rows, given), self.val, index, self.config)
         trainer.train_to_the_end()
         score = scores(trainer.logits(trainer.val) / self.temperature, self.val.labels)
