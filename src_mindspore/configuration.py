@@ -252,6 +252,10 @@ def _check_together(config):
         raise LabError("upsample adds passes with one label each, mixup and cutmix blend labels; "
                        "together they are not supported. Set --upsample 0, or --mixup 0 and "
                        "--cutmix 0.")
+    if config.attention != "none" and (config.head.startswith("svm") or config.reduction is None):
+        raise LabError(f"attention is {config.attention}: it learns with the Dense layer behind "
+                       "pooled features, and a support vector machine has none. Take --attention "
+                       "none, or --head linear, rbf or svd with a --reduction.")
     if config.warmup_epochs >= config.epochs:
         raise LabError(f"warmup_epochs is {config.warmup_epochs} but epochs is {config.epochs}; "
                        "the warm-up must be shorter than the run. Lower warmup_epochs.")

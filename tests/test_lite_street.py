@@ -50,12 +50,15 @@ def test_evaluation_and_submission_take_it(lite_run, drawn_data, tmp_path):
     assert contract["predict_receives"] == "RGB"
 
 
-def test_an_svd_head_is_trained_exported_and_evaluated(make_argv, street, weights_path, tmp_path):
-    run = street(make_argv(head="svd", svd_components=12, epochs=2), tmp_path / "results",
+def test_an_svd_head_with_attention_is_trained_exported_and_evaluated(make_argv, street,
+                                                                      weights_path, tmp_path):
+    run = street(make_argv(head="svd", svd_components=12, attention="softmax", epochs=2,
+                           decay_type="plateau"), tmp_path / "results",
                  tmp_path / "features")
     assert "best.mindir: same predictions on all 15" in run.output
     sidecar = json.loads((run.folder / "best.json").read_text(encoding="utf-8"))
     assert (sidecar["head"]["kind"], sidecar["head"]["components"]) == ("svd", 12)
+    assert sidecar["head"]["attention"] == "softmax"
     with pytest.raises(LabError, match=r"svd_components is 512.*Lower --svd_components"):
         street(make_argv(head="svd", svd_components=512), tmp_path / "results",
                tmp_path / "features")

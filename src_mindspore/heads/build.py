@@ -18,6 +18,7 @@ class HeadSpec:
         centres, width: int, as for RBFMap; 0 for a linear head. An SVM of kernels has no width,
             and as many centres as it has support vectors, which is known when it is fitted.
         components: int, as for SVDMap; 0 for another head.
+        attention: as for MobileNetV2Head; 'none' for an SVM.
     """
 
     input_channel: int
@@ -31,12 +32,15 @@ class HeadSpec:
     centres: int = 0
     width: int = 0
     components: int = 0
+    attention: str = "none"
 
     def build(self, weight_init="he", seed=0):
         """Return a new head of this kind, its initial weights drawn from the seed."""
         shape = {"input_channel": self.input_channel, "num_classes": self.num_classes,
                  "reduction": self.reduction, "activation": self.activation,
                  "has_bias": self.has_bias, "weight_init": weight_init, "seed": seed}
+        if self.kind != "svm_rbf":
+            shape["attention"] = self.attention
         if self.kind == "rbf":
             return RBFHead(centres=self.centres, width=self.width, **shape)
         if self.kind == "svd":
@@ -74,7 +78,8 @@ def head_spec(config, channels, num_classes, train_photos, hw=None):
         hw: int, side of the feature map; None: one position for 32 pixels, as nearly all have.
     """
     linear = HeadSpec(channels, hw or config.image_height // 32, num_classes, "linear",
-                      config.reduction, config.activation, config.has_bias, config.normalise)
+                      config.reduction, config.activation, config.has_bias, config.normalise,
+                      attention=config.attention)
     if config.head == "linear":
         return linear
     if config.head == "svd":

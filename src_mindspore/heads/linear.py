@@ -8,6 +8,8 @@ import math
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
+from src_mindspore.heads.attention import AttentiveDense
+
 REDUCTIONS = ("mean", "max", "mean+max")
 ACTIVATIONS = ("None", "Sigmoid", "Softmax")
 
@@ -88,18 +90,20 @@ class MobileNetV2Head(nn.Cell):
         has_bias: bool; the course's head has none.
         normalise: bool, put a FeatureNorm before the Dense layer.
         seed: int, of the initial weights.
+        attention: 'none', or the kind of a FeatureAttention before the Dense layer.
 
     Raises:
         ValueError: an unknown reduction, activation or weight_init.
     """
 
     def __init__(self, input_channel=1280, hw=7, num_classes=1000, reduction="mean",
-                 activation="None", weight_init="he", has_bias=True, normalise=False, seed=0):
+                 activation="None", weight_init="he", has_bias=True, normalise=False, seed=0,
+                 attention="none"):
         super().__init__()
         width = feature_width(input_channel, hw, reduction)
         self.pooling = GlobalPooling(reduction) if reduction else nn.Flatten()
         self.prepare = FeatureNorm(width) if normalise else nn.Identity()
-        self.dense = dense_layer(width, num_classes, has_bias, weight_init, seed)
+        self.dense = dense_layer(width, num_classes, has_bias, weight_init, seed, attention)
         self.activation = activation_cell(activation)
 
     def construct(self, x):
@@ -132,17 +136,19 @@ def activation_cell(name):
     return {"None": nn.Identity(), "Sigmoid": nn.Sigmoid(), "Softmax": nn.Softmax(axis=1)}[name]
 
 
-def dense_layer(inputs, outputs, has_bias, weight_init, seed):
+def dense_layer(inputs, outputs, has_bias, weight_init, seed, attention="none"):
     """Return the Dense layer that learns, the same for the same seed whatever was made before.
 
     Args:
         inputs, outputs: int.
         has_bias: bool.
         weight_init, seed: as for `initial_weight`.
+        attention: 'none', or the kind of a FeatureAttention that learns with it.
     """
     # MindSpore's default bias is drawn from a stream that all cells of a process share.
-    return nn.Dense(inputs, outputs, has_bias=has_bias, bias_init="zeros",
-                    weight_init=initial_weight(weight_init, inputs, outputs, seed))
+    dense = nn.Dense(inputs, outputs, has_bias=has_bias, bias_init="zeros",
+                     weight_init=initial_weight(weight_init, inputs, outputs, seed))
+    return dense if attention == "none" else AttentiveDense(dense, attention)
 
 
 def initial_weight(name, inputs, outputs, seed):

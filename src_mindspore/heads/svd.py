@@ -78,17 +78,17 @@ class SVDHead(nn.Cell):
     an activation is set and the cell is not training.
 
     Args:
-        input_channel, num_classes, reduction, activation, has_bias, weight_init, seed: as for
-            MobileNetV2Head, but reduction may not be None.
+        input_channel, num_classes, reduction, activation, has_bias, weight_init, seed, attention:
+            as for MobileNetV2Head, but reduction may not be None.
         components: int, as for SVDMap.
     """
 
     def __init__(self, input_channel, num_classes, components, reduction="mean",
-                 activation="None", has_bias=True, weight_init="he", seed=0):
+                 activation="None", has_bias=True, weight_init="he", seed=0, attention="none"):
         super().__init__()
         self.pooling = GlobalPooling(reduction)
         self.prepare = SVDMap(feature_width(input_channel, 1, reduction), components)
-        self.dense = dense_layer(components, num_classes, has_bias, weight_init, seed)
+        self.dense = dense_layer(components, num_classes, has_bias, weight_init, seed, attention)
         self.activation = activation_cell(activation)
 
     def construct(self, x):

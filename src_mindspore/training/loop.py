@@ -13,7 +13,7 @@ from src_mindspore.training.loss_of_config import build_loss
 from src_mindspore.training.optimizers import build_optimizer
 from src_mindspore.training.rows import ScratchRows, Split, apply_in_chunks, joined
 from src_mindspore.training.samplers import build_sampler
-from src_mindspore.training.schedules import build_lr
+from src_mindspore.training.schedules import build_lr, plateau_factor
 from src_mindspore.training.steps import StepLoop
 
 
@@ -44,6 +44,7 @@ class HeadTrainer:
             self.steps_per_epoch * config.epochs, config.lr_init, config.lr_end, config.lr_max,
             self.steps_per_epoch * config.warmup_epochs, config.decay_type, config.decay_rate,
             config.decay_steps)
+        self.planned = tuple(self.rates)
         num_classes = head.dense.out_channels
         self.loss = build_loss(config, train.labels, num_classes)
         self.sampler = build_sampler(config.sampler, train.labels, num_classes,
@@ -83,6 +84,7 @@ class HeadTrainer:
         """
         for epoch in range(len(self.history) + 1, self.config.epochs + 1):
             started = time.perf_counter()
+            self._follow_plateau(epoch, [row["val_loss"] for row in self.history])
             self._train_one_epoch(epoch)
             row = {"epoch": epoch, "learning_rate": self.rates[epoch * self.steps_per_epoch - 1]}
             for name, split in (("train", self.train), ("val", self.val)):
@@ -92,11 +94,31 @@ class HeadTrainer:
             yield row
 
     def train_to_the_end(self):
-        """Train all epochs without measuring any, as cross-validation does."""
+        """Train all epochs without measuring any, as cross-validation does.
+
+        So a schedule that waits for a plateau watches the training loss, and nothing is decided
+        by the photos that are asked about.
+        """
+        losses = []
         for epoch in range(1, self.config.epochs + 1):
-            self._train_one_epoch(epoch)
+            self._follow_plateau(epoch, losses)
+            losses.append(self._train_one_epoch(epoch))
+
+    def _follow_plateau(self, epoch, losses):
+        """Lower the learning rates of an epoch where the losses of those before ask for it."""
+        if self.config.decay_type != "plateau":
+            return
+        factor = plateau_factor(losses, self.config.decay_rate, self.config.decay_patience)
+        first = (epoch - 1) * self.steps_per_epoch
+        for step in range(first, first + self.steps_per_epoch):
+            # The floor must not lift a warm-up, nor a rate that is lower from the start.
+            self.rates[step] = max(self.planned[step] * factor,
+                                   min(self.planned[step], self.config.lr_end))
+        optimizer = getattr(self.optimizer, "inner", self.optimizer)
+        optimizer.learning_rate.learning_rate.set_data(ms.Tensor(self.rates, ms.float32))
 
     def _train_one_epoch(self, epoch):
+        """Train an epoch; returns the mean loss of its steps."""
         # Every epoch has a stream of its own, so a resumed run draws what an unbroken one does.
         rng = np.random.default_rng([self.config.seed, epoch])
         order = self.sampler(rng)
@@ -120,6 +142,7 @@ class HeadTrainer:
                 + (f" or --weight_decay (now {self.config.weight_decay:g})"
                    if self.config.weight_decay > 0.01 else "")
                 + ". Checkpoints of earlier epochs are kept.")
+        return float(losses.mean())
 
     def _many_steps(self, numbers, count, rng):
         """Take `count` full steps on the rows `numbers`; returns their (count,) losses."""

@@ -3,7 +3,9 @@ import math
 
 from src_mindspore.errors import LabError
 
-DECAY_TYPES = ("constant", "cosine", "square", "exponential", "step")
+DECAY_TYPES = ("constant", "cosine", "square", "exponential", "step", "plateau")
+# A loss counts as lower when it is lower by this.
+LEAST_GAIN = 1e-4
 
 
 def build_lr(total_steps, lr_init=0.0, lr_end=0.0, lr_max=0.1, warmup_steps=0,
@@ -18,6 +20,7 @@ def build_lr(total_steps, lr_init=0.0, lr_end=0.0, lr_max=0.1, warmup_steps=0,
         square       lr_end + (lr_max - lr_end) * (1 - t / T) ** 2
         exponential  lr_max * decay_rate ** (t / T)
         step         lr_max * decay_rate ** floor(decay_steps * t / T)
+        plateau      lr_max, as long as `plateau_factor` says 1
 
     Args:
         total_steps: int >= 1.
@@ -45,7 +48,7 @@ def build_lr(total_steps, lr_init=0.0, lr_end=0.0, lr_max=0.1, warmup_steps=0,
             rates.append(lr_init + (lr_max - lr_init) * step / warmup_steps)
             continue
         done = (step - warmup_steps) / decay_total
-        if decay_type == "constant":
+        if decay_type in ("constant", "plateau"):
             rates.append(lr_max)
         elif decay_type == "cosine":
             rates.append(lr_end + (lr_max - lr_end) * (1 + math.cos(math.pi * done)) / 2)
@@ -58,3 +61,28 @@ def build_lr(total_steps, lr_init=0.0, lr_end=0.0, lr_max=0.1, warmup_steps=0,
             rates.append(lr_max * decay_rate ** (decay_steps * (step - warmup_steps)
                                                  // decay_total))
     return rates
+
+
+def plateau_factor(losses, decay_rate, patience):
+    """Return the factor on the learning rate of the next epoch, once the loss stopped falling.
+
+    Every `patience` epochs in a row without a loss lower than the lowest before multiply the rate
+    by decay_rate; then the count starts anew. (ReduceLROnPlateau, as Keras counts.)
+
+    Args:
+        losses: list of float, one an epoch so far.
+        decay_rate: float in (0, 1].
+        patience: int >= 1.
+
+    Returns:
+        float in (0, 1].
+    """
+    lowest, waited, factor = math.inf, 0, 1.0
+    for loss in losses:
+        if loss < lowest - LEAST_GAIN:
+            lowest, waited = loss, 0
+            continue
+        waited += 1
+        if waited == patience:
+            factor, waited = factor * decay_rate, 0
+    return factor

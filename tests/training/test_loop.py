@@ -9,7 +9,8 @@ from src_mindspore.errors import LabError
 WIDTH, CLASSES = 12, 6
 SETTINGS = {"epochs": 6, "batch_size": 16, "optimizer": "momentum", "lr_init": 0.0, "lr_max": 0.1,
             "lr_end": 0.0, "warmup_epochs": 1, "decay_type": "cosine", "decay_rate": 0.1,
-            "decay_steps": 3, "momentum": 0.9, "weight_decay": 1e-4, "label_smoothing": 0.0,
+            "decay_steps": 3, "decay_patience": 2, "momentum": 0.9, "weight_decay": 1e-4,
+            "label_smoothing": 0.0,
             "loss": "cross_entropy", "class_weights": "none", "sampler": "none",
             "sampler_power": 0.5, "lookahead": 0, "effective_beta": 0.99,
             "dropout": 0.0, "seed": 1,
@@ -328,3 +329,25 @@ def test_statistics_are_those_of_the_square_roots(mindspore):
     mean, deviation = root_statistics(rows, chunk=10)
     np.testing.assert_allclose(mean, np.sqrt(rows.astype(np.float64)).mean(axis=0), rtol=1e-9)
     np.testing.assert_allclose(deviation, np.sqrt(rows.astype(np.float64)).std(axis=0), atol=1e-7)
+
+
+@pytest.mark.parametrize("changes", [{}, {"lookahead": 3}, {"optimizer": "adamw"}])
+def test_on_a_plateau_the_rate_falls_to_its_floor(make_trainer, changes):
+    """A rate too small to change the loss is a plateau from the start."""
+    changes = {"decay_type": "plateau", "lr_max": 1e-6, "lr_end": 3e-8, "decay_rate": 0.1,
+               "warmup_epochs": 0, "epochs": 7, **changes}
+    trainer = make_trainer(**changes)
+    rows = list(trainer.run())
+    assert [row["learning_rate"] for row in rows] == pytest.approx(
+        [1e-6, 1e-6, 1e-6, 1e-7, 1e-7, 3e-8, 3e-8])
+    before = weights_of(trainer)["dense.weight"]
+    resumed = make_trainer(**changes)
+    resumed.restore(trainer.state(), rows[:3])
+    resumed.run().__next__()
+    assert resumed.history[3]["learning_rate"] == pytest.approx(1e-7)
+    # The optimizer takes the lowered rate, not only the history.
+    moved = np.abs(weights_of(resumed)["dense.weight"] - before).max()
+    assert 0 < moved < 6 * 1e-7 * 10
+    asked = make_trainer(**changes)
+    asked.train_to_the_end()
+    assert asked.rates[-1] == pytest.approx(3e-8)

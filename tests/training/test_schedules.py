@@ -5,7 +5,7 @@ import math
 import pytest
 
 from src_mindspore.errors import LabError
-from src_mindspore.training.schedules import DECAY_TYPES, build_lr
+from src_mindspore.training.schedules import DECAY_TYPES, build_lr, plateau_factor
 
 TOTAL, WARMUP = 110, 10
 AFTER = TOTAL - WARMUP
@@ -13,6 +13,7 @@ START, TOP, END = 0.01, 0.5, 0.02
 
 CLOSED = {
     "constant": lambda t: TOP,
+    "plateau": lambda t: TOP,
     "cosine": lambda t: END + (TOP - END) * math.cos(math.pi * t / AFTER / 2) ** 2,
     "square": lambda t: END + (TOP - END) * ((AFTER - t) / AFTER) ** 2,
     "exponential": lambda t: TOP * math.exp(math.log(0.1) * t / AFTER),
@@ -78,3 +79,11 @@ def test_unknown_decay_lists_the_known_ones():
 def test_warm_up_longer_than_the_run_is_refused(warmup):
     with pytest.raises(LabError, match=f"warmup_steps is {warmup}, but the run has 10 steps"):
         build_lr(10, warmup_steps=warmup)
+
+
+@pytest.mark.parametrize(("losses", "steps"), [
+    ([], 0), ([3, 2, 1, 0.5], 0), ([1, 1, 1], 0), ([1, 1, 1, 1], 1), ([1, 2, 1, 3], 1),
+    ([1, 1, 1, 1, 1, 1, 1], 2), ([1, 1, 1, 0.9, 0.9, 0.9], 0), ([1, 1, 1, 0.9, 0.9, 0.9, 1], 1),
+    ([1, 1 - 5e-5, 1 - 9e-5, 1 - 9.9e-5], 1), ([float("nan")] * 4, 1)])
+def test_a_plateau_is_patience_epochs_without_a_lower_loss(losses, steps):
+    assert plateau_factor(losses, 0.2, 3) == pytest.approx(0.2 ** steps)
