@@ -10,6 +10,7 @@ however large `repeat` is, and memory does not grow with the data.
 import collections
 import dataclasses
 import hashlib
+import itertools
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,10 +22,13 @@ from src_mindspore.data.augment import AugmentSpec, augment, rng_for
 from src_mindspore.data.decode import BadImage, decode, read_file
 from src_mindspore.data.mix import MixSpec, mix, soft_label
 from src_mindspore.data.preprocess import PreprocessSpec, normalise, resize_and_crop
+from src_mindspore.data.threads import made_ahead
 from src_mindspore.errors import LabError
 from src_mindspore.features.cache import CacheWriter, FeatureCache, describe_change, key_of
 from src_mindspore.files import sha256_of_json
 from src_mindspore.runtime import usable_cores
+
+BATCHES_AHEAD = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,20 +165,38 @@ def compute(records, root, split, engine, views, writer, dtype, workers, progres
     start = (writer.first + len(writer.done)) * batch_size
     if writer.done:
         print(f"features of {split}: going on after {min(start, rows)} of {rows}")
-    items = _views_in_order(records, root, views, start, workers or usable_cores())
+    batches = _batches(_views_in_order(records, root, views, start, workers or usable_cores()),
+                       batch_size, views)
+    # Three things at once: the next batch is read and made, this one is inferred, the one before
+    # is written, which waits for the disk.
     with tqdm(total=rows, initial=min(start, rows), desc=f"features of {split}", unit="img",
-              disable=not progress, mininterval=0.5) as bar:
+              disable=not progress, mininterval=0.5) as bar, \
+            made_ahead(batches, BATCHES_AHEAD) as ready, ThreadPoolExecutor(1) as disk:
+        written = None
         for first in range(start, rows, batch_size):
-            batch = [next(items) for _ in range(min(batch_size, rows - first))]
-            pixels = np.stack([view for view, _, _ in batch])
-            feature = engine(normalise(pixels, views.preprocess)).astype(dtype)
+            images, label, index = next(ready)
+            count = min(batch_size, rows - first)  # a shard ends before the photos do
+            feature = engine(images[:count]).astype(dtype)
             if first == start:
-                _require_room(writer.folder, feature.nbytes // len(batch) * (rows - first))
-            label = np.array([label for _, label, _ in batch],
-                             np.float32 if views.mix else np.int32)
-            index = np.array([index for _, _, index in batch], np.int32)
-            writer.write(feature, label, index)
-            bar.update(len(batch))
+                _require_room(writer.folder, feature.nbytes // count * (rows - first))
+            if written:
+                written.result()
+            written = disk.submit(writer.write, feature, label[:count], index[:count])
+            bar.update(count)
+        if written:
+            written.result()
+
+
+def _batches(items, batch_size, views):
+    """Yield (images, label, index) of each batch: the backbone's input, (N,) or (N, C), (N, 2)."""
+    try:
+        while batch := list(itertools.islice(items, batch_size)):
+            pixels, label, index = zip(*batch, strict=True)
+            yield (normalise(np.stack(pixels), views.preprocess),
+                   np.array(label, np.float32 if views.mix else np.int32),
+                   np.array(index, np.int32))
+    finally:
+        items.close()
 
 
 def _views_in_order(records, root, views, start, workers):
