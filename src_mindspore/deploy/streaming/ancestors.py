@@ -4,6 +4,7 @@ A killed TaskManager leaves its Python worker running, and that its model proces
 they descend from and end within a second of its death.
 """
 import contextlib
+import ctypes
 import os
 import signal
 import threading
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 LOOK = 0.5  # seconds between two looks
+PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 
 
 def identity_of(pid):
@@ -65,6 +68,14 @@ def die_with(chain, before=lambda: None):
         os._exit(1)
 
     threading.Thread(target=watch, name="ancestors", daemon=True).start()
+
+
+def killed_with_parent():
+    """For `Popen(preexec_fn=)`: the kernel kills the process when the thread that starts it ends.
+
+    For programs that cannot watch by themselves, started from the main thread.
+    """
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _stat(pid):

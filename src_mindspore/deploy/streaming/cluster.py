@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from src_mindspore.deploy.streaming import machine
+from src_mindspore.deploy.streaming.ancestors import killed_with_parent
 from src_mindspore.deploy.streaming.launch import end_tree
 from src_mindspore.deploy.streaming.rest import FlinkRest
 from src_mindspore.errors import LabError, run_as_script
@@ -119,7 +120,7 @@ class StandaloneCluster:
             process = subprocess.Popen(
                 [str(self._home / "bin" / f"{role}.sh"), "start-foreground"],
                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=killed_with_parent,
                 env={**os.environ, "FLINK_CONF_DIR": str(self.folder / "conf"),
                      "FLINK_LOG_DIR": str(self.folder), "FLINK_HOME": str(self._home)})
         self._processes.append(process)

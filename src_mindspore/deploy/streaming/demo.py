@@ -57,7 +57,7 @@ def main(argv):
     figures = Figures(LIMIT_MS)
     through = through_socket if socket else through_cluster
     rows = through(settings, photos, args.rate, figures, out)
-    print(f"{figures.line()}", flush=True)
+    print(f"{figures.line()}\nmean rate: {figures.mean_rate():.1f} images/s", flush=True)
     latency_histogram(figures.latencies(), LIMIT_MS, out / "latency.png")
     report(args.ckpt, root, paths, labels, rows, figures, out,
            Served(folder).record["engine"])
@@ -190,7 +190,7 @@ def report(ckpt, root, paths, labels, rows, figures, out, engine):
     summary = {"photos": len(paths), "rows": len(rows), "correct": right,
                "correct_evaluate": right_plain, "same_predictions": same,
                "engine": engine, "errors": figures.errors, "over_limit": figures.over,
-               "limit_ms": LIMIT_MS,
+               "limit_ms": LIMIT_MS, "images_per_second": round(figures.mean_rate(), 1),
                **{f"p{q}_ms": round(float(np.percentile(latencies, q)), 1) for q in (50, 95, 99)},
                "max_ms": round(float(latencies.max()), 1)}
     write_json(out / "summary.json", summary)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from src_mindspore.deploy.streaming.ancestors import killed_with_parent
 from src_mindspore.deploy.streaming.machine import free_port
 from src_mindspore.deploy.streaming.rest import ENDED, FlinkRest
 from src_mindspore.deploy.streaming.settings import StreamSettings
@@ -123,7 +124,9 @@ def start_local(settings, resume=""):
     temporary = Path(settings.state, "tmp")
     temporary.mkdir(parents=True, exist_ok=True)
     job = _start(settings, f"127.0.0.1:{port}", resume, {
-        "rest.bind-address": "127.0.0.1", "io.tmp.dirs": str(temporary),
+        "rest.bind-address": "127.0.0.1", "jobmanager.bind-host": "127.0.0.1",
+        "taskmanager.host": "127.0.0.1", "taskmanager.bind-host": "127.0.0.1",
+        "io.tmp.dirs": str(temporary),
         "taskmanager.numberOfTaskSlots": str(settings.parallelism)})
     return dataclasses.replace(job, local=True)
 
@@ -162,7 +165,7 @@ def _start(settings, address, resume, configuration):
              str(state / "settings.json"), *(f"{k}={v}" for k, v in configuration.items())],
             cwd=settings.project, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
             # Ctrl-C is answered by a savepoint, so it must not reach Flink.
-            start_new_session=True,
+            start_new_session=True, preexec_fn=killed_with_parent,
             env={**os.environ, "PYTHONPATH": settings.project,
                  # In a local Flink the workers would else be threads of one Python.
                  "_python_worker_execution_mode": "process"})

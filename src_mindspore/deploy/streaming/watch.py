@@ -63,6 +63,12 @@ class Figures:
             span = min(RATE_SECONDS, now - self._first) if self._first is not None else 0
         return recent / span if span else 0.0
 
+    def mean_rate(self):
+        """Return images/s from the first to the newest that is kept."""
+        with self._lock:
+            span = self._times[-1] - self._times[0] if self._times else 0
+            return (len(self._times) - 1) / span if span else 0.0
+
     def line(self):
         """Return one line for people."""
         latencies = self.latencies()

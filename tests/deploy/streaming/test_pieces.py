@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from src_mindspore.deploy.streaming import __main__ as command
 from src_mindspore.deploy.streaming import frames, machine, rows
 from src_mindspore.deploy.streaming.client import send_photos
 from src_mindspore.deploy.streaming.frames import (
@@ -31,6 +32,7 @@ from src_mindspore.deploy.streaming.manifests import (
 )
 from src_mindspore.deploy.streaming.model_client import TRIES, ModelClient, ModelRefused
 from src_mindspore.deploy.streaming.plots import latency_histogram
+from src_mindspore.deploy.streaming.settings import StreamSettings
 from src_mindspore.deploy.streaming.watch import Figures, ModelWatch, RowFiles
 from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of
@@ -336,6 +338,60 @@ def test_java_missing_broken_or_too_old(tmp_path):
 def test_a_missing_flink_environment_names_the_command(tmp_path):
     with pytest.raises(LabError, match="make stream-env"):
         machine.require_flink(tmp_path / ".venv-flink" / "bin" / "python")
+
+
+# --- the command
+@pytest.mark.parametrize(("argv", "said"), [
+    ((), "Name one source"), (("--list", "a", "--listen", 9), "Name one source"),
+    (("--list", "a", "--parallelism", 0), "--parallelism is 0"),
+    (("--watch", "a", "--checkpoint_seconds", 0), "expected 0.1"),
+    (("--watch", "a", "--cluster", "here"), "HOST:PORT"), (("--listen", "x"), "invalid int")])
+def test_a_command_that_makes_no_sense_is_refused(ask_script, argv, said):
+    code, _, err = ask_script(command.main, argv)
+    assert code == 2
+    assert said in err
+
+
+@pytest.fixture
+def ready(monkeypatch):
+    """A machine with Java and Flink, as far as the command looks."""
+    monkeypatch.setattr(machine, "require_java", lambda: 17)
+    monkeypatch.setattr(machine, "require_flink", lambda python: python)
+
+
+def test_what_the_command_needs_is_checked_before_anything_starts(
+        ask_script, ready, gateway, root, tmp_path):
+    out = tmp_path / "out"
+    manifest = tmp_path / "list.txt"
+    manifest.write_text("sub/a.jpg\n")
+    common = ("--out", out, "--ckpt", tmp_path / "none.ckpt")
+    (tmp_path / "earlier" / "rows").mkdir(parents=True)
+    (tmp_path / "earlier" / "rows" / "rows-1.jsonl").write_text("")
+    for argv, said in (
+            (("--listen", gateway.port, *common), f"Port {gateway.port}"),
+            (("--watch", tmp_path / "nowhere", "--root", root, *common), "no folder"),
+            (("--list", manifest, "--root", tmp_path / "nowhere", *common), "--root names"),
+            (("--list", manifest, "--root", root, "--out", tmp_path / "earlier"), "--resume"),
+            (("--list", manifest, "--root", root, *common), "There is no model")):
+        code, _, err = ask_script(command.main, argv)
+        assert code == 2
+        assert said in err, err
+    assert not (out / "rows").exists()
+
+
+def test_a_machine_without_java_is_told_so(ask_script, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    code, _, err = ask_script(command.main, ("--listen", machine.free_port()))
+    assert code == 2
+    assert "There is no Java" in err
+
+
+def test_settings_travel_as_text():
+    settings = StreamSettings("watch", "/m", "/照片", "/model", "/rows", "csv", "/state", "/p",
+                              "/python", "/flink", parallelism=3)
+    assert StreamSettings.from_json(settings.to_json()) == settings
+    assert settings.flink_configuration()["python.fn-execution.bundle.size"] == "1"
 
 
 # --- Flink's side of the model process, with a model process of a few lines
