@@ -65,7 +65,7 @@ def run_units(count_of, units, make_worker, arguments, address, actors=0, note=l
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # run_units says it
         actors = min(actors or int(ray.cluster_resources().get("CPU", 1)) or 1, len(units))
         with warnings.catch_warnings():
             # Ray 2.64 will want them as named arguments, which 2.60 does not have.
