@@ -14,6 +14,7 @@ from easydict import EasyDict
 from src_mindspore.configuration import (
     Key,
     architecture,
+    blocks,
     choice,
     flag,
     integer,
@@ -66,6 +67,8 @@ KEYS = {
     "image_width": Key(224, integer(32, 1024), "pixels of the backbone's input"),
     "resize": Key(256, integer(0, 2048), "short side before the centre crop in evaluation; 0: resize straight to the input, no crop"),
     "interpolation": Key("area", choice("area", "bilinear"), "area: averages when it shrinks, good for large photos; bilinear: as the course"),
+    "crop": Key(0, integer(0, 2048), "side of the centre crop after resize, which is then shrunk to the input; 0: a crop of the input's size"),
+    "standardise": Key(False, flag(), "network cnn: each photo by its own mean and deviation instead of fixed ones"),
 
     "mean": Key([], numbers(3, 0, 255), "what is subtracted from red, green, blue (0 to 255); '': as the weights' file says, else ImageNet's"),
     "std": Key([], numbers(3, 0.001, 255), "what they are divided by then; '': as the weights' file says, else ImageNet's"),
@@ -75,6 +78,7 @@ KEYS = {
     "upsample": Key(0, integer(0, 100), "further augmented passes of the weakest class by the cross-validated confusion matrix, fewer for less weak ones; 0: off"),
     "include_clean": Key(False, flag(), "the first pass shows the photo as evaluation will, without augmentation"),
     "crop_scale_min": Key(0.08, number(0.01, 1), "smallest part of the photo's area that a random crop takes"),
+    "crop_pixels": Key(0, integer(0, 2048), "side of a random crop after resize, instead of a crop of random size; 0: off"),
     "crop_ratio": Key(4 / 3, number(1, 4), "largest ratio of a crop's sides"),
     "flip": Key(0.5, number(0, 1), "probability of a horizontal flip"),
     "brightness": Key(0.4, number(0, 1), "colour jitter: a factor from [1-x, 1+x]; 0: off"),
@@ -100,6 +104,20 @@ KEYS = {
     "extract_batch_size": Key(16, integer(1, 4096), "photos the backbone reads at once; one cache file each"),
     "eval_batch_size": Key(32, integer(1, 4096), "photos at once in evaluation and in create_dataset(training=False)"),
     "workers": Key(0, integer(0, 256), "threads that decode and augment; 0: one a core; never changes the result"),
+
+    # --- whole networks (train_network.py)
+    "network": Key("backbone", choice("backbone", "cnn"), "backbone: the pretrained one with a new head, fine-tuned; cnn: ten layers from scratch"),
+    "unfreeze": Key("all", blocks(), "blocks of the backbone that are trained; the rest stays as it is, its BatchNorm too"),
+    "head_epochs": Key(0, integer(0, 100_000), "the first epochs train the head alone, at lr_max; 0: everything from the start"),
+    "backbone_rate": Key(1.0, number(0, 1), "factor on every learning rate once the backbone is trained too"),
+    "layer_decay": Key(1.0, number(0.01, 1), "a block's learning rate is that of the block behind it times this; 1: all alike"),
+    "bn": Key("frozen", choice("frozen", "train"), "BatchNorm statistics of the trained blocks. frozen: those of the weights; train: those of each batch"),
+    "spatial_dropout": Key(0.0, number(0, 0.95), "cnn: part of the channels behind each Inception module that is zeroed in training"),
+    "clip_norm": Key(0.0, number(0, 1e6), "largest norm of all gradients together; 0: off"),
+    "accumulate": Key(1, integer(1, 4096), "parts in which a batch is read, their gradients averaged: memory of a part, step of the whole"),
+    "ema": Key(0.0, number(0, 0.99999), "moving average of the weights, evaluated and saved beside the raw ones; 0: off"),
+    "validate_every": Key(0, integer(0, 1_000_000), "steps from one validation to the next; 0: an epoch"),
+    "stop_patience": Key(0, integer(0, 100_000), "validations without a gain after which training ends; 0: never"),
 
     # --- head
     "head": Key("linear", choice("linear", "rbf", "svd", "svm_linear", "svm_rbf"), "linear: one Dense layer; rbf: similarity to training photos, then a Dense layer; svd: the strongest directions of the training features, then a Dense layer; svm_...: a support vector machine, fitted at once"),
@@ -128,7 +146,7 @@ KEYS = {
     "warmup_epochs": Key(0, integer(0, 100_000), "epochs of linear warm-up; 0: none"),
     "decay_type": Key("cosine", choice("constant", "cosine", "square", "exponential", "step", "plateau"), "schedule after the warm-up; plateau: lower when the validation loss no longer falls (in cross-validation the training loss)"),
     "decay_rate": Key(0.1, number(0.0001, 1), "exponential: factor reached at the end; step, plateau: factor of each step"),
-    "decay_patience": Key(5, integer(1, 100_000), "plateau: epochs without a lower loss before a step"),
+    "decay_patience": Key(5, integer(1, 100_000), "plateau: epochs, or validations of a whole network, without a lower loss before a step"),
     "decay_steps": Key(3, integer(1, 1000), "step: how many equal stretches the run has"),
     "momentum": Key(0.9, number(0, 0.9999), "momentum of the optimizer momentum"),
     "weight_decay": Key(4e-5, number(0, 100), "on weights only, never on biases"),
@@ -175,6 +193,23 @@ PRESETS = {
         "crop_scale_min": 0.7, "brightness": 0.1, "contrast": 0.05, "saturation": 0.05,
         "head": "rbf", "reduction": "mean", "normalise": False, "epochs": 30, "batch_size": 128,
         "lr_max": 0.3, "momentum": 0.9, "weight_decay": 2e-5, "label_smoothing": 0.3,
+    },
+    # train_network.py: the head first, then every block at a lower rate (docs/network.md).
+    "finetune": {
+        "image_height": 224, "image_width": 224, "resize": 0, "head": "linear",
+        "reduction": "mean", "normalise": False, "crop_scale_min": 0.5, "brightness": 0.1,
+        "contrast": 0.05, "saturation": 0.05, "epochs": 6, "head_epochs": 2, "batch_size": 32,
+        "optimizer": "adamw", "lr_max": 1e-3, "backbone_rate": 0.3, "layer_decay": 0.85,
+        "weight_decay": 0.01, "label_smoothing": 0.1, "clip_norm": 5.0, "ema": 0.99,
+    },
+    # train_network.py: ten layers from scratch on 100x100 pixels (docs/network.md).
+    "cnn_scratch": {
+        "network": "cnn", "image_height": 100, "image_width": 100, "resize": 260, "crop": 260,
+        "standardise": True, "crop_pixels": 200, "brightness": 0.25, "contrast": 0.2,
+        "saturation": 0.0, "head": "linear", "reduction": None, "normalise": False,
+        "epochs": 60, "batch_size": 128, "optimizer": "adam", "lr_max": 1e-3,
+        "decay_type": "plateau", "decay_rate": 0.5, "decay_patience": 7, "weight_decay": 1e-4,
+        "bn": "train", "dropout": 0.5, "spatial_dropout": 0.25, "ema": 0.999, "stop_patience": 15,
     },
 }
 DEFAULT_PRESET = "recommended"

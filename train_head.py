@@ -35,9 +35,7 @@ def main(argv):
 
     # 1. Photos: found, scanned, split, refused if val leaks into train.
     photos = prepare_photos(config)
-    print(f"photos: {photos.root}, {len(photos.classes)} classes, "
-          + ", ".join(f"{len(r)} {split}" for split, r in photos.splits.items())
-          + (f", {len(photos.skipped)} skipped" if photos.skipped else ""))
+    print(photos.describe())
     seconds.lap("scan")
 
     # 2. Features: the frozen backbone reads each photo once a pass; the rest is cached.

@@ -154,6 +154,17 @@ def flag():
     return Rule(parse, "true or false")
 
 
+def blocks():
+    """A Rule: which blocks of a backbone are trained: none, all, or last:N."""
+    def parse(value):
+        value = "none" if value is None else str(value)
+        name, colon, count = value.partition(":")
+        if value not in ("none", "all") and not (name == "last" and colon and int(count) >= 1):
+            raise ValueError
+        return value
+    return Rule(parse, "none, all, or last:N, the N blocks nearest to the head")
+
+
 def mapping():
     """A Rule: a mapping from text to integer, written as JSON on the command line."""
     def parse(value):
@@ -259,12 +270,22 @@ def _check_together(config):
     if config.warmup_epochs >= config.epochs:
         raise LabError(f"warmup_epochs is {config.warmup_epochs} but epochs is {config.epochs}; "
                        "the warm-up must be shorter than the run. Lower warmup_epochs.")
-    if config.resize and config.resize < max(config.image_height, config.image_width):
+    if config.crop and not config.crop <= config.resize:
+        raise LabError(f"crop is {config.crop}, but resize is {config.resize}; the crop is taken "
+                       "from the photo after its short side was made resize pixels long. Raise "
+                       "resize, or lower crop.")
+    if config.crop_pixels and not config.crop_pixels <= config.resize:
+        raise LabError(f"crop_pixels is {config.crop_pixels}, but resize is {config.resize}; the "
+                       "random crop is taken from the photo after its short side was made resize "
+                       "pixels long. Raise resize, or lower crop_pixels.")
+    if config.resize and not config.crop \
+            and config.resize < max(config.image_height, config.image_width):
         raise LabError(f"resize is {config.resize}, less than the input of {config.image_height}x"
                        f"{config.image_width} that is cropped from it. Raise resize, or set it to "
                        "0 for no crop.")
     height, width = config.image_height, config.image_width
-    steps_of_32 = not config.backbone.startswith("mindcv:")
+    # Maps of MindCV's networks and of the CNN are of other sizes.
+    steps_of_32 = config.network == "backbone" and not config.backbone.startswith("mindcv:")
     if config.reduction is None and (height != width or (steps_of_32 and height % 32)):
         raise LabError(f"reduction none keeps every position of the feature map, which has one for "
                        f"32x32 pixels; the input is {height}x{width}. Take a square input whose "

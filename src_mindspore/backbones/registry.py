@@ -11,6 +11,8 @@ from src_mindspore.data.preprocess import PreprocessSpec
 from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of
 from src_mindspore.mobilenetv2 import MobileNetV2Backbone
+from src_mindspore.networks.cnn import CHANNELS as CNN_CHANNELS
+from src_mindspore.networks.cnn import ScratchCNN
 from src_mindspore.weights.sources import SOURCES, source_of_stem
 
 
@@ -20,7 +22,7 @@ class BackboneEntry:
 
     Attributes:
         build: function (padding) -> Cell mapping (N, 3, H, W) to (N, channels, H/32, W/32),
-            sides rounded up.
+            sides rounded up; of the CNN H/16 and W/16.
         channels: int, feature width.
         default_padding, default_preprocess: the contract of a checkpoint that carries none, as
             the course's `mobilenetv2-200_1067_cpu_gpu.ckpt`.
@@ -39,6 +41,8 @@ BACKBONES = {
                                   "features.0.features.0.weight"),
     **{name: BackboneEntry(functools.partial(EfficientNetLite, name), OUT_CHANNELS, "same",
                            SOURCES[name].preprocess, "features.0.weight") for name in VARIANTS},
+    # Trained from scratch: no weights are known by their stem.
+    "cnn": BackboneEntry(ScratchCNN, CNN_CHANNELS, "same", PreprocessSpec(), ""),
 }
 
 

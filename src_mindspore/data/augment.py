@@ -12,7 +12,7 @@ import math
 import cv2
 import numpy as np
 
-from src_mindspore.data.preprocess import cut_banner, resize
+from src_mindspore.data.preprocess import cut_banner, resize, resize_short
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,8 @@ class AugmentSpec:
         zoom: the size changes by a factor from [1-x, 1+x]; 0 turns it off.
         shear: largest angle in degrees by which upright lines lean, either way; 0 turns it off.
         erasing: probability of random erasing, in [0, 1].
+        crop_pixels: side of a crop at a random place, after the short side was made as long as the
+            PreprocessSpec's `resize`; 0: a crop of `crop_scale` and `crop_ratio` instead.
     """
 
     crop_scale: tuple = (0.08, 1.0)
@@ -42,6 +44,7 @@ class AugmentSpec:
     zoom: float = 0.0
     shear: float = 0.0
     erasing: float = 0.0
+    crop_pixels: int = 0
 
     @property
     def is_affine(self):
@@ -52,7 +55,7 @@ class AugmentSpec:
         """Return a JSON-able dict; what is off is left out, so that keys of caches stay equal."""
         values = {**dataclasses.asdict(self), "crop_scale": list(self.crop_scale),
                   "crop_ratio": list(self.crop_ratio)}
-        for name in ("rotation", "shift", "zoom", "shear", "erasing"):
+        for name in ("rotation", "shift", "zoom", "shear", "erasing", "crop_pixels"):
             if not values[name]:
                 del values[name]
         return values
@@ -97,6 +100,26 @@ def random_resized_crop(image, height, width, spec, rng, interpolation):
     side = min(full_height, full_width)
     top, left = (full_height - side) // 2, (full_width - side) // 2
     return resize(image[top:top + side, left:left + side], height, width, interpolation)
+
+
+def random_crop(image, spec, augmentation, rng):
+    """Crop `crop_pixels` squared at a random place of the photo, its short side resized first.
+
+    Args:
+        image: (H, W, 3) uint8; a small photo is enlarged, so that any size will do.
+        spec: PreprocessSpec whose `resize` is at least `crop_pixels`.
+        augmentation: AugmentSpec.
+        rng: numpy Generator.
+
+    Returns:
+        (image_height, image_width, 3) uint8.
+    """
+    side = augmentation.crop_pixels
+    image = resize_short(image, spec.resize, spec.interpolation)
+    top = int(rng.integers(0, image.shape[0] - side + 1))
+    left = int(rng.integers(0, image.shape[1] - side + 1))
+    return resize(image[top:top + side, left:left + side], spec.image_height, spec.image_width,
+                  spec.interpolation)
 
 
 def colour_jitter(image, spec, rng):
@@ -197,8 +220,12 @@ def augment(image, spec, augmentation, rng):
     Returns:
         (image_height, image_width, 3) uint8 RGB, C-contiguous.
     """
-    view = random_resized_crop(cut_banner(image, spec), spec.image_height, spec.image_width,
-                               augmentation, rng, spec.interpolation)
+    image = cut_banner(image, spec)
+    if augmentation.crop_pixels:
+        view = random_crop(image, spec, augmentation, rng)
+    else:
+        view = random_resized_crop(image, spec.image_height, spec.image_width, augmentation, rng,
+                                   spec.interpolation)
     if rng.random() < augmentation.flip:
         view = cv2.flip(view, 1)
     if augmentation.is_affine:

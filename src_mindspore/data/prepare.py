@@ -38,6 +38,12 @@ class Photos:
     decisions: Applied | None = None
     pseudo_labels: Joined | None = None
 
+    def describe(self):
+        """Return the line that a script prints about the photos."""
+        return (f"photos: {self.root}, {len(self.classes)} classes, "
+                + ", ".join(f"{len(r)} {split}" for split, r in self.splits.items())
+                + (f", {len(self.skipped)} skipped" if self.skipped else ""))
+
 
 def prepare_photos(config, progress=True):
     """Find, scan and split the photos of a configuration.

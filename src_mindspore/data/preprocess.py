@@ -29,6 +29,10 @@ class PreprocessSpec:
         mean, std: three floats per channel in that order, on the scale 0 to 255.
         crop_bottom: int, rows cut off the bottom of the photo before anything else: a banner that
             every photo of a collection carries.
+        crop: int, side of the centre crop, which is then resized to the input; 0 crops the input
+            itself. Needs `resize`.
+        standardise: bool, subtract each photo's own mean and divide by its own deviation (over all
+            channels, at least 1 / sqrt(values)) instead of `mean` and `std`.
     """
 
     image_height: int = 224
@@ -39,6 +43,8 @@ class PreprocessSpec:
     mean: tuple = IMAGENET_MEAN
     std: tuple = IMAGENET_STD
     crop_bottom: int = 0
+    crop: int = 0
+    standardise: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "mean", tuple(float(m) for m in self.mean))
@@ -51,12 +57,16 @@ class PreprocessSpec:
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError("mean and std need three values each, std above 0. "
                              f"Received: mean={self.mean}, std={self.std}")
+        if not 0 <= self.crop <= self.resize and self.crop:
+            raise ValueError("crop must lie between 0 and resize. "
+                             f"Received: crop={self.crop}, resize={self.resize}")
 
     def to_dict(self):
-        """Return a JSON-able dict; a crop that is off is left out, so that keys stay equal."""
+        """Return a JSON-able dict; what is off is left out, so that keys of caches stay equal."""
         values = {**dataclasses.asdict(self), "mean": list(self.mean), "std": list(self.std)}
-        if not self.crop_bottom:
-            del values["crop_bottom"]
+        for name in ("crop_bottom", "crop", "standardise"):
+            if not values[name]:
+                del values[name]
         return values
 
     @classmethod
@@ -91,11 +101,15 @@ class PreprocessSpec:
     def describe(self):
         """Return the spec as a pipe a person can read, for example in a report."""
         size = f"{self.image_height}x{self.image_width}"
-        geometry = f"resize_short({self.resize})|center_crop({size})" if self.resize \
-            else f"resize({size})"
         banner = f"cut_bottom({self.crop_bottom})|" if self.crop_bottom else ""
+        geometry = f"resize({size})"
+        if self.resize:
+            crop = f"{self.crop}x{self.crop})|resize({size}" if self.crop else size
+            geometry = f"resize_short({self.resize})|center_crop({crop})"
+        arithmetic = "standardise_each" if self.standardise else \
+            f"(x-{[round(m, 3) for m in self.mean]})/{[round(s, 3) for s in self.std]}"
         return (f"decode_rgb|{banner}{geometry}|{self.interpolation}|{self.channel_order}|"
-                f"(x-{[round(m, 3) for m in self.mean]})/{[round(s, 3) for s in self.std]}|chw")
+                f"{arithmetic}|chw")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +163,16 @@ def cut_banner(image, spec):
     return image[:max(1, len(image) - spec.crop_bottom)] if spec.crop_bottom else image
 
 
+def resize_short(image, short, interpolation):
+    """Resize an image (H, W, 3) uint8 so that its short side has `short` pixels."""
+    height, width = image.shape[:2]
+    if height < width:
+        height, width = short, int(short * width / height)
+    else:
+        height, width = int(short * height / width), short
+    return resize(image, height, width, interpolation)
+
+
 def resize_and_crop(image, spec):
     """The geometry of evaluation.
 
@@ -162,16 +186,13 @@ def resize_and_crop(image, spec):
     image = cut_banner(image, spec)
     if not spec.resize:
         return resize(image, spec.image_height, spec.image_width, spec.interpolation)
-    short = max(spec.resize, spec.image_height, spec.image_width)
-    height, width = image.shape[:2]
-    if height < width:
-        height, width = short, int(short * width / height)
-    else:
-        height, width = int(short * height / width), short
-    image = resize(image, height, width, spec.interpolation)
-    top = (height - spec.image_height) // 2
-    left = (width - spec.image_width) // 2
-    return image[top:top + spec.image_height, left:left + spec.image_width]
+    crop_height, crop_width = (spec.crop, spec.crop) if spec.crop \
+        else (spec.image_height, spec.image_width)
+    image = resize_short(image, max(spec.resize, crop_height, crop_width), spec.interpolation)
+    top = (image.shape[0] - crop_height) // 2
+    left = (image.shape[1] - crop_width) // 2
+    image = image[top:top + crop_height, left:left + crop_width]
+    return resize(image, spec.image_height, spec.image_width, spec.interpolation)
 
 
 def normalise(images, spec):
@@ -186,6 +207,8 @@ def normalise(images, spec):
     """
     if spec.channel_order == "BGR":
         images = images[..., ::-1]
+    if spec.standardise:
+        return _standardise(images)
     scale = (1.0 / np.asarray(spec.std)).astype(np.float32)
     shift = (-np.asarray(spec.mean) / np.asarray(spec.std)).astype(np.float32)
     out = np.empty(images.shape[:-3] + (3,) + images.shape[-3:-1], np.float32)
@@ -193,6 +216,18 @@ def normalise(images, spec):
         np.multiply(images[..., channel], scale[channel], out=out[..., channel, :, :])
         out[..., channel, :, :] += shift[channel]
     return out
+
+
+def _standardise(images):
+    values = images.astype(np.float32)
+    axes = (-3, -2, -1)
+    count = math.prod(images.shape[-3:])
+    mean = values.mean(axis=axes, keepdims=True, dtype=np.float64)
+    # A photo of one colour has no deviation to divide by.
+    deviation = np.maximum(values.std(axis=axes, keepdims=True, dtype=np.float64),
+                           1 / math.sqrt(count))
+    values = (values - mean.astype(np.float32)) * (1 / deviation).astype(np.float32)
+    return np.ascontiguousarray(np.moveaxis(values, -1, -3))
 
 
 def preprocess(image, spec):

@@ -11,7 +11,6 @@ from src_mindspore.evaluation.plots import plot_class_balance, plot_confusion, p
 from src_mindspore.evaluation.report import explain_interval, write_report
 from src_mindspore.evaluation.tables import prediction_rows, write_csv
 from src_mindspore.files import write_json
-from src_mindspore.training.svm import KINDS
 
 PICTURES = {"curves": "curves.png", "confusion": "confusion.png", "mistakes": "mistakes.png",
             "class_balance": "class_balance.png"}
@@ -49,7 +48,7 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
         "chosen": {"epoch": chosen.row["epoch"], "rule": _reason(chosen),
                    "val_top1": chosen.row["val_top1"], "val_loss": chosen.row["val_loss"]},
         "history": trainer.history,
-        "what": _what(spec, backbone, caches, chosen.temperature, config),
+        "what": _what(spec, backbone, caches, chosen.temperature, config, trainer),
         "data": _data(photos),
         "timings": laps,
         "files": {**PICTURES, "checkpoint": "best.ckpt", "MindIR, batch 1": "best.mindir",
@@ -57,7 +56,7 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
                   "sidecar": "best.json", "history": "history.csv",
                   "predictions": "predictions_val.csv", "metrics": "metrics_val.json"},
         "environment": runtime.describe(), "config": dict(config), "export": chosen.checks,
-        "repeat": f"{python_command()} train_head.py --config "
+        "repeat": f"{python_command()} {trainer.SCRIPT} --config "
         f"{shlex.quote(str(folder / 'config.yaml'))}"})
     run.finish(result)
     print(f"\nval top-1 {chosen.result['top1']:.2%}: {explain_interval(chosen.result)}")
@@ -92,7 +91,7 @@ def _summary(chosen, photos):
             f"of the validation split are named correctly ({len(photos.classes)} classes).")
 
 
-def _what(spec, backbone, caches, temperature, config):
+def _what(spec, backbone, caches, temperature, config, trainer):
     engine = caches["train"].what
     augmentation = engine["augmentation"]
     return {
@@ -104,14 +103,10 @@ def _what(spec, backbone, caches, temperature, config):
         "passes": f"{engine['repeat']}" + (", the first clean" if engine["include_clean"] else ""),
         "augmentation": "none" if augmentation is None else
         ", ".join(f"{k} {v}" for k, v in augmentation.items()),
-        "head": f"{config.head}, pooling {spec.reduction}, "
+        "head": f"{spec.kind}, pooling {spec.reduction}, "
                 f"{'normalised' if spec.normalise else 'not normalised'}",
         "temperature": f"{temperature:.3g} (logits are divided by it for probabilities)",
-        "training": f"fitted at once, C {config.svm_c:g}" if spec.kind in KINDS else
-                    f"{config.epochs} epochs, batch {config.batch_size}, {config.optimizer}, "
-                    f"learning rate {config.lr_max:g} {config.decay_type}, weight decay "
-                    f"{config.weight_decay:g}, label smoothing {config.label_smoothing:g}, seed "
-                    f"{config.seed}",
+        "training": trainer.describe(),
     }
 
 

@@ -203,7 +203,7 @@ def _views_in_order(records, root, views, start, workers):
     """Yield (pixels, label, index) from row `start` on, decoding ahead in threads."""
 
     def read(record):
-        return _read_unchanged(root, record)
+        return read_unchanged(root, record)
 
     def views_of(image, first_pass):
         pixels = read(records[image])
@@ -229,7 +229,12 @@ def _views_in_order(records, root, views, start, workers):
                 future.cancel()
 
 
-def _read_unchanged(root, record):
+def read_unchanged(root, record):
+    """Return the (h, w, 3) uint8 RGB pixels of a scanned photo.
+
+    Raises:
+        LabError: the file is not what the scan saw, or can no longer be read.
+    """
     path = root / record.path
     try:
         data = read_file(path)

@@ -59,9 +59,19 @@ def prepare_backbone(config):
     arithmetic = {name: config[name] for name in ("mean", "std") if config[name]}
     preprocess = dataclasses.replace(
         backbone.preprocess, image_height=config.image_height, image_width=config.image_width,
-        resize=config.resize, interpolation=config.interpolation,
+        resize=config.resize, interpolation=config.interpolation, crop=config.crop,
         crop_bottom=banner_rows(config.crop_bottom, find_data(config.dataset_path)), **arithmetic)
     return dataclasses.replace(backbone, preprocess=preprocess)
+
+
+def augmentation_of(config):
+    """Return the AugmentSpec of a configuration."""
+    return AugmentSpec(
+        crop_scale=(config.crop_scale_min, 1.0),
+        crop_ratio=(1 / config.crop_ratio, config.crop_ratio), flip=config.flip,
+        brightness=config.brightness, contrast=config.contrast, saturation=config.saturation,
+        rotation=config.rotation, shift=config.shift, zoom=config.zoom, shear=config.shear,
+        erasing=config.erasing, crop_pixels=config.crop_pixels)
 
 
 def train_views(config, preprocess, num_classes=None):
@@ -72,12 +82,7 @@ def train_views(config, preprocess, num_classes=None):
         preprocess: PreprocessSpec.
         num_classes: int, length of the soft labels of mixed photos; None: no photos are mixed.
     """
-    augmentation = AugmentSpec(
-        crop_scale=(config.crop_scale_min, 1.0),
-        crop_ratio=(1 / config.crop_ratio, config.crop_ratio), flip=config.flip,
-        brightness=config.brightness, contrast=config.contrast, saturation=config.saturation,
-        rotation=config.rotation, shift=config.shift, zoom=config.zoom, shear=config.shear,
-        erasing=config.erasing)
+    augmentation = augmentation_of(config)
     mix = MixSpec(num_classes, config.mixup, config.cutmix, config.mix_probability) \
         if num_classes and (config.mixup or config.cutmix) else None
     return Views(preprocess, config.repeat, config.include_clean, augmentation, config.seed, mix)

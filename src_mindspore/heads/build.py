@@ -1,6 +1,7 @@
 """From the configuration, or from what a checkpoint carries, to a head."""
 import dataclasses
 
+from src_mindspore.heads.hidden import HiddenHead
 from src_mindspore.heads.linear import MobileNetV2Head, feature_width
 from src_mindspore.heads.rbf import RBFHead
 from src_mindspore.heads.svd import SVDHead
@@ -13,10 +14,12 @@ class HeadSpec:
 
     Attributes:
         input_channel, hw, num_classes: int.
-        kind: 'linear', 'rbf', 'svd', 'svm_linear' (a linear head fitted as an SVM) or 'svm_rbf'.
+        kind: 'linear', 'rbf', 'svd', 'svm_linear' (a linear head fitted as an SVM), 'svm_rbf' or
+            'hidden' (the two Dense layers of a CNN from scratch).
         reduction, activation, has_bias, normalise: as for MobileNetV2Head.
-        centres, width: int, as for RBFMap; 0 for a linear head. An SVM of kernels has no width,
-            and as many centres as it has support vectors, which is known when it is fitted.
+        centres, width: int, as for RBFMap; 0 for a linear head. A HiddenHead has a width. An SVM
+            of kernels has none, and as many centres as it has support vectors, which is known when
+            it is fitted.
         components: int, as for SVDMap; 0 for another head.
         attention: as for MobileNetV2Head; 'none' for an SVM.
     """
@@ -39,6 +42,8 @@ class HeadSpec:
         shape = {"input_channel": self.input_channel, "num_classes": self.num_classes,
                  "reduction": self.reduction, "activation": self.activation,
                  "has_bias": self.has_bias, "weight_init": weight_init, "seed": seed}
+        if self.kind == "hidden":
+            return HiddenHead(hw=self.hw, width=self.width, **shape)
         if self.kind != "svm_rbf":
             shape["attention"] = self.attention
         if self.kind == "rbf":

@@ -52,7 +52,7 @@ def choose_and_export(run, trainer, spec, backbone, photos, caches, config):
     """
     row, why = choose(run.candidates(trainer.history))
     print(f"chosen {why}")
-    run.load_head(trainer.head, row["epoch"])
+    run.load_weights(trainer, row["epoch"])
     logits = trainer.logits(trainer.val)
     records = photos.splits["val"]
     labels = caches["val"].labels

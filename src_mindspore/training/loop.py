@@ -34,6 +34,9 @@ class HeadTrainer:
         history: list of dicts, one an epoch.
     """
 
+    KIND = "head"
+    SCRIPT = "train_head.py"
+
     def __init__(self, head, train, val, config):
         self.head = head
         self.config = config
@@ -183,7 +186,7 @@ class HeadTrainer:
     def _measure(self, split):
         totals, first = collections.Counter(), 0
         for logits in apply_in_chunks(self.head.dense, split.rows):
-            totals.update(_sums(logits, split.labels[first:first + len(logits)]))
+            totals.update(sums(logits, split.labels[first:first + len(logits)]))
             first += len(logits)
         return {name: total / len(split.labels) for name, total in totals.items()}
 
@@ -194,6 +197,23 @@ class HeadTrainer:
     def outputs(self, logits):
         """Return what the head answers outside training: its activation on (N, C) logits."""
         return self.head.activation(ms.Tensor(logits)).asnumpy()
+
+    def weights(self):
+        """Return what a checkpoint of an epoch holds: dict name -> ndarray."""
+        # What stands before the Dense layer is fitted again from the cache, so it is not stored.
+        return {p.name: p.asnumpy() for p in self.head.dense.get_parameters()}
+
+    def put(self, parameters):
+        """Put the weights of a checkpoint back: dict name -> Parameter."""
+        ms.load_param_into_net(self.head.dense, parameters, strict_load=True)
+
+    def describe(self):
+        """Return in words how it was trained, for the report."""
+        config = self.config
+        return (f"{config.epochs} epochs, batch {config.batch_size}, {config.optimizer}, learning "
+                f"rate {config.lr_max:g} {config.decay_type}, weight decay "
+                f"{config.weight_decay:g}, label smoothing {config.label_smoothing:g}, seed "
+                f"{config.seed}")
 
     def state(self):
         """Return what a resume needs besides the history: dict name -> ndarray."""
@@ -230,6 +250,10 @@ class FittedTrainer(HeadTrainer):
     def _train_one_epoch(self, epoch):
         pass
 
+    def describe(self):
+        """See HeadTrainer."""
+        return f"fitted at once, C {self.config.svm_c:g}"
+
 
 def scores(logits, labels):
     """Return mean cross-entropy, top-1 and top-5 of logits as a dict of floats.
@@ -238,10 +262,10 @@ def scores(logits, labels):
         logits: (N, C) float32.
         labels: (N,) int, or (N, C) float soft labels, of which the likeliest class is the truth.
     """
-    return {name: total / len(labels) for name, total in _sums(logits, labels).items()}
+    return {name: total / len(labels) for name, total in sums(logits, labels).items()}
 
 
-def _sums(logits, labels):
+def sums(logits, labels):
     """Return what `scores` returns, summed over the rows instead of averaged."""
     logits = logits.astype(np.float64)
     shifted = logits - logits.max(axis=1, keepdims=True)

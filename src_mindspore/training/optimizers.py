@@ -3,6 +3,7 @@ from mindspore import nn, ops
 
 from src_mindspore.training.lookahead import RANGER_STEPS, Lookahead
 from src_mindspore.training.radam import RAdam
+from src_mindspore.training.scaled_rates import ScaledRates
 
 
 class AdamW(nn.Adam):
@@ -28,27 +29,34 @@ class AdamW(nn.Adam):
         return super().construct(gradients)
 
 
-def build_optimizer(name, parameters, rates, momentum, weight_decay, lookahead=0):
+def build_optimizer(name, parameters, rates, momentum, weight_decay, lookahead=0, factors=None,
+                    is_decayed=lambda parameter: parameter.ndim > 1):
     """Return an optimizer over parameters.
 
     Args:
         name: 'momentum', 'sgd', 'adam', 'adamw', 'radam', or 'ranger': RAdam with gradient
             centralisation inside Lookahead.
-        parameters: list of Parameter; only those of two or more dimensions are decayed.
+        parameters: list of Parameter.
         rates: list of float, the learning rate of each step.
         momentum: float in [0, 1).
         weight_decay: float >= 0; an L2 gradient for momentum, sgd and adam, decoupled for the
             others.
         lookahead: int, steps of Lookahead around the optimizer; 0: none, or ranger's own.
+        factors: dict from a parameter's name to the factor on its rate; None: one rate for all.
+        is_decayed: function of a Parameter; by default weights are decayed, biases and the
+            parameters of BatchNorm not.
 
     Returns:
-        nn.Optimizer.
+        nn.Optimizer, or ScaledRates around it where there are factors. The order of its
+        `parameters` is its own.
     """
-    weights = [p for p in parameters if p.ndim > 1]
-    others = [p for p in parameters if p.ndim <= 1]
+    weights = [p for p in parameters if is_decayed(p)]
+    others = [p for p in parameters if not is_decayed(p)]
     groups = [(group, decay) for group, decay in ((weights, weight_decay), (others, 0.0)) if group]
     lookahead = lookahead or (RANGER_STEPS if name == "ranger" else 0)
     inner = _inner(name, groups, rates, momentum)
+    if factors is not None:
+        inner = ScaledRates(inner, [factors[p.name] for p in inner.parameters])
     return Lookahead(inner, lookahead) if lookahead else inner
 
 

@@ -9,7 +9,6 @@ import os
 import time
 from pathlib import Path
 
-import mindspore as ms
 from filelock import FileLock, Timeout
 
 from src_mindspore import runtime
@@ -28,7 +27,8 @@ class Run:
 
     Args:
         config: the resolved configuration.
-        inputs: dict of what the run depends on besides the configuration (cache keys).
+        inputs: dict of what the run depends on besides the configuration (cache keys, photos).
+        kind: 'head' or 'network', what its checkpoints hold.
 
     Attributes:
         folder: Path.
@@ -38,11 +38,12 @@ class Run:
         LabError: the named run is another one, finished, or being written by another process.
     """
 
-    def __init__(self, config, inputs):
+    def __init__(self, config, inputs, kind="head"):
         self.config = config
+        self.kind = kind
         self.digest = sha256_of_json({
             "config": {k: v for k, v in config.items() if k not in NOT_PART_OF_A_RUN},
-            "inputs": inputs})
+            "inputs": inputs, **({} if kind == "head" else {"kind": kind})})
         self.runs = Path(config.results_path) / "runs"
         self.folder, self.resumed = self._choose_folder()
         # A folder of the run's own: clearing out weaker epochs must not touch another run's.
@@ -100,54 +101,47 @@ class Run:
         return True
 
     def load_state(self):
-        """Return (state, history) of the last resume point, or None."""
-        path = self.folder / "state.ckpt"
-        if not path.exists():
-            return None
-        try:
-            parameters, meta = read_checkpoint(path)
-        except LabError as error:
-            raise LabError(f"The run {self.folder} cannot go on: {error} Delete {path} to train "
-                           "this run from its beginning, or the run's folder.") from error
-        return {name: p.asnumpy() for name, p in parameters.items()}, meta["history"]
+        """Return (state, history) of the last resume point, or None; see `load_state`."""
+        return load_state(self.folder)
 
     def save_epoch(self, trainer):
-        """Keep the epoch just trained: history, resume point, and the best k heads.
+        """Keep what was just trained: history, resume point, and the best k checkpoints.
 
         Args:
-            trainer: HeadTrainer.
+            trainer: HeadTrainer or NetworkTrainer; a row of its history is an epoch or, of a
+                network that is validated every N steps, a part of one.
         """
         history = trainer.history
         self.write_history(history)
         epoch = history[-1]["epoch"]
-        if epoch % self.config.save_ckpt_epochs and epoch != trainer.config.epochs:
+        if len(history) % self.config.save_ckpt_epochs and epoch != trainer.config.epochs:
             return
-        # What stands before the Dense layer is fitted again from the cache, so it is not stored.
-        head = {p.name: p.asnumpy() for p in trainer.head.dense.get_parameters()}
         kept = sorted([*self.candidates(history[:-1]), history[-1]],
                       key=rank)[:self.config.keep_checkpoints]
         if any(row["epoch"] == epoch for row in kept):
-            save_checkpoint(head, self.checkpoint_of(epoch), {"kind": "head", "epoch": epoch})
+            save_checkpoint(trainer.weights(), self.checkpoint_of(epoch),
+                            {"kind": trainer.KIND, "epoch": epoch})
         # The resume point comes after the checkpoint it counts on, the clean-up after both.
         save_checkpoint(trainer.state(), self.folder / "state.ckpt",
                         {"kind": "state", "history": history})
         wanted = {self.checkpoint_of(row["epoch"]) for row in kept}
-        for path in self.checkpoints.glob("head_epoch*.ckpt"):
+        for path in self.checkpoints.glob("*_epoch*.ckpt"):
             if path not in wanted:
                 path.unlink()
 
     def candidates(self, history):
-        """Return the rows of the epochs whose head is on disk: those that can be chosen."""
+        """Return the rows of the epochs whose checkpoint is on disk: those that can be chosen."""
         return [row for row in history if self.checkpoint_of(row["epoch"]).exists()]
 
     def checkpoint_of(self, epoch):
-        """Return the Path of an epoch's head."""
-        return self.checkpoints / f"head_epoch{epoch:04d}.ckpt"
+        """Return the Path of an epoch's checkpoint; of a part of an epoch too."""
+        number = f"{epoch:04d}" if isinstance(epoch, int) else f"{epoch:09.4f}"
+        return self.checkpoints / f"{self.kind}_epoch{number}.ckpt"
 
-    def load_head(self, head, epoch):
-        """Put the parameters of a saved epoch into a head."""
+    def load_weights(self, trainer, epoch):
+        """Put the weights of a saved epoch back into what was trained."""
         parameters, _ = read_checkpoint(self.checkpoint_of(epoch))
-        ms.load_param_into_net(head.dense, parameters, strict_load=True)
+        trainer.put(parameters)
 
     def write_history(self, rows):
         """Write history.csv: one line an epoch."""
@@ -184,6 +178,23 @@ class Run:
 
     def __exit__(self, *_):
         self.close()
+
+
+def load_state(folder):
+    """Return (state, history) of the last resume point of a run's folder (Path), or None.
+
+    Raises:
+        LabError: it is damaged.
+    """
+    path = folder / "state.ckpt"
+    if not path.exists():
+        return None
+    try:
+        parameters, meta = read_checkpoint(path)
+    except LabError as error:
+        raise LabError(f"The run {folder} cannot go on: {error} Delete {path} to train this run "
+                       "from its beginning, or the run's folder.") from error
+    return {name: p.asnumpy() for name, p in parameters.items()}, meta["history"]
 
 
 def finished(folder):

@@ -1,4 +1,6 @@
 """Random affine maps and random erasing; and that nothing changes where they are off."""
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -124,3 +126,31 @@ def test_what_is_off_changes_neither_the_key_nor_the_picture(photo):
     one = augment(photo, SPEC, AugmentSpec(), rng_for(1, "a", 1))
     two = augment(photo, SPEC, AugmentSpec(erasing=1e-9), rng_for(1, "a", 1))
     assert np.array_equal(one, two)
+
+
+def test_a_crop_of_fixed_size_lies_anywhere_in_the_resized_photo():
+    spec = PreprocessSpec(10, 10, resize=26, crop=26)
+    strengths = AugmentSpec(flip=0, brightness=0, contrast=0, saturation=0, crop_pixels=20)
+    assert AugmentSpec(**strengths.to_dict()) == dataclasses.replace(
+        strengths, crop_scale=[0.08, 1.0], crop_ratio=[0.75, 4 / 3])
+    ramp = np.zeros((26, 40, 3), np.uint8)
+    ramp[..., 0], ramp[..., 1] = 2 * np.arange(40), 2 * np.arange(26)[:, None]
+    seen = set()
+    for number in range(300):
+        view = augment(ramp, spec, strengths, rng_for(1, "photo", number))
+        assert view.shape == (10, 10, 3)
+        # Half of 20 pixels: each is the mean of two neighbours.
+        left, top = (view[0, 0, :2].astype(int) - 1) // 2
+        np.testing.assert_array_equal(
+            view[:, :, 0], np.tile(2 * left + 1 + 4 * np.arange(10), (10, 1)))
+        seen.add((top, left))
+    assert {0, 6} <= {top for top, _ in seen}
+    assert {0, 20} <= {left for _, left in seen}
+
+
+def test_a_photo_smaller_than_the_crop_is_enlarged():
+    spec = PreprocessSpec(10, 10, resize=26, crop=26)
+    tiny = np.full((3, 2, 3), 90, np.uint8)
+    view = augment(tiny, spec, AugmentSpec(brightness=0, contrast=0, saturation=0,
+                                           crop_pixels=20), rng_for(1, "tiny", 0))
+    np.testing.assert_array_equal(view, np.full((10, 10, 3), 90))

@@ -157,3 +157,38 @@ def test_a_spec_travels_as_json():
     assert "220" in spec.describe()
     with pytest.raises(TypeError):
         PreprocessSpec.from_dict({"unknown": 1})
+
+
+def test_a_crop_of_its_own_size_is_shrunk_to_the_input():
+    spec = PreprocessSpec(10, 10, resize=26, crop=20, interpolation="area")
+    image = np.random.default_rng(0).integers(0, 256, (52, 78, 3), np.uint8)
+    small = cv2.resize(image, (39, 26), interpolation=cv2.INTER_AREA)[3:23, 9:29]
+    np.testing.assert_array_equal(resize_and_crop(image, spec),
+                                  cv2.resize(small, (10, 10), interpolation=cv2.INTER_AREA))
+    with pytest.raises(ValueError, match="crop must lie between 0 and resize"):
+        PreprocessSpec(10, 10, resize=26, crop=30)
+    assert "resize_short(26)|center_crop(20x20)|resize(10x10)" in spec.describe()
+
+
+def test_each_photo_is_standardised_by_itself():
+    spec = PreprocessSpec(8, 8, resize=0, standardise=True)
+    images = np.random.default_rng(1).integers(0, 256, (3, 8, 8, 3), np.uint8)
+    images[1] //= 4
+    images[2] = 77
+    out = normalise(images, spec)
+    for photo in out[:2]:
+        assert photo.mean() == pytest.approx(0, abs=1e-5)
+        assert photo.std() == pytest.approx(1, abs=1e-5)
+    assert not out[2].any()
+    for one, photo in zip(images, out, strict=True):
+        np.testing.assert_array_equal(normalise(one, spec), photo)
+    expected = (images[0].astype(float) - images[0].mean()) / images[0].std()
+    np.testing.assert_allclose(out[0], expected.transpose(2, 0, 1), atol=1e-5)
+
+
+def test_what_is_off_leaves_the_contract_as_it_was():
+    plain = PreprocessSpec()
+    assert {"crop", "standardise"}.isdisjoint(plain.to_dict())
+    spec = PreprocessSpec(100, 100, 260, crop=200, standardise=True)
+    assert PreprocessSpec.from_dict(spec.to_dict()) == spec
+    assert "standardise_each" in spec.describe()

@@ -191,7 +191,7 @@ def test_head_comes_back_as_it_was_in_its_epoch(config_of, open_run, train_on, f
     run = open_run(config)
     trainer = train_on(run, config)
     for row in trainer.history:
-        run.load_head(trainer.head, row["epoch"])
+        run.load_weights(trainer, row["epoch"])
         right = trainer.logits(trainer.val).argmax(1) == trainer.val.labels
         assert right.mean() == row["val_top1"]
     assert choose(run.candidates(trainer.history)) == choose(trainer.history)
@@ -230,7 +230,7 @@ def test_ctrl_c_keeps_the_best_so_far(config_of, open_run, train_on, monkeypatch
     assert len(trainer.history) == 4
     row, _ = choose(run.candidates(trainer.history))
     assert row == choose(trainer.history)[0]
-    run.load_head(trainer.head, row["epoch"])
+    run.load_weights(trainer, row["epoch"])
     assert (trainer.logits(trainer.val).argmax(1) == trainer.val.labels).mean() == row["val_top1"]
 
 

@@ -1,0 +1,1 @@
+"""Networks trained from scratch, and the blocks they are made of."""

@@ -1,0 +1,174 @@
+"""The two graphs of a training step: gradients of a part of a batch, and the update."""
+import mindspore as ms
+import numpy as np
+from mindspore import Parameter, Tensor, nn, ops
+
+
+class Forward(nn.Cell):
+    """Loss and logits of photos, with the dropout that training adds.
+
+    Masks come from outside, drawn by NumPy from the number of the step: a run that goes on after a
+    kill draws what an unbroken one would.
+
+    Args:
+        network: MobileNetV2Combine: a backbone and a head with `pooling`, `prepare` and `dense`.
+        loss: Cell (logits, labels) -> scalar.
+        thins_maps: bool, the backbone takes masks of whole channels.
+        thins_values: bool, the inputs of the last Dense layer are multiplied by a mask.
+    """
+
+    def __init__(self, network, loss, thins_maps=False, thins_values=False):
+        super().__init__(auto_prefix=False)
+        self.backbone = network.backbone
+        self.head = network.head
+        self.loss = loss
+        self.thins_maps = thins_maps
+        self.thins_values = thins_values
+
+    def construct(self, images, labels, kept_maps, kept_values):
+        maps = self.backbone(images, kept_maps) if self.thins_maps else self.backbone(images)
+        values = self.head.prepare(self.head.pooling(maps))
+        if self.thins_values:
+            values = values * kept_values
+        logits = self.head.dense(values)
+        return self.loss(logits, labels), logits
+
+
+class Logits(nn.Cell):
+    """(N, 3, H, W) float32 -> (N, C) float32 logits, whatever activation the head ends in.
+
+    Args:
+        network: as for Forward.
+    """
+
+    def __init__(self, network):
+        super().__init__(auto_prefix=False)
+        self.backbone = network.backbone
+        self.head = network.head
+
+    def construct(self, images):
+        return self.head.dense(self.head.prepare(self.head.pooling(self.backbone(images))))
+
+
+class Gradients(nn.Cell):
+    """Add the gradients of one part of a batch to `sums`.
+
+    (N, 3, H, W) float32 images, labels, masks -> (loss, (N, C) logits).
+
+    Args:
+        forward: Forward.
+        parameters: ParameterTuple of what learns.
+        parts: int, how many parts a batch has; each counts 1 / parts.
+    """
+
+    def __init__(self, forward, parameters, parts):
+        super().__init__(auto_prefix=False)
+        self.forward = forward
+        self.parameters = parameters
+        self.share = 1.0 / parts
+        self.sums = parameters.clone(prefix="gradient", init="zeros")
+        self.gradients_of = ops.value_and_grad(forward, None, parameters, has_aux=True)
+
+    def construct(self, images, labels, kept_maps, kept_values):
+        (loss, logits), gradients = self.gradients_of(images, labels, kept_maps, kept_values)
+        for i in range(len(self.sums)):
+            ops.assign_add(self.sums[i], gradients[i] * self.share)
+        return loss, logits
+
+
+class Update(nn.Cell):
+    """Reduce over devices, clip, step, and move the average of the weights.
+
+    The moving average (Polyak and Juditsky, 1992) follows faster at the start, as TensorFlow's
+    ExponentialMovingAverage with num_updates: after t steps its decay is
+    min(ema, (1 + t) / (10 + t)).
+
+    Args:
+        sums: ParameterTuple, the gradients; zeroed for the next step.
+        optimizer: Cell (gradients) with `parameters`.
+        clip_norm: float, largest global norm; 0: off (Pascanu et al., arXiv:1211.5063).
+        averages: ParameterTuple of the moving averages, () without.
+        workers: int, processes whose gradients are averaged.
+    """
+
+    def __init__(self, sums, optimizer, clip_norm=0.0, averages=(), workers=1):
+        super().__init__(auto_prefix=False)
+        self.sums = sums
+        self.optimizer = optimizer
+        self.parameters = optimizer.parameters
+        self.clip_norm = clip_norm
+        self.averages = averages
+        self.workers = workers
+        self.all_reduce = ops.AllReduce() if workers > 1 else None
+        self.sizes = [int(np.prod(p.shape)) for p in sums]
+        self.shapes = [tuple(p.shape) for p in sums]
+
+    def construct(self, loss, decay):
+        """Take the step.
+
+        Args:
+            loss: scalar float32 Tensor, mean loss of this process's photos.
+            decay: scalar float32 Tensor, decay of the moving average in this step.
+
+        Returns:
+            (loss, norm): scalars, mean loss over the processes, global norm before clipping.
+        """
+        gradients = ()
+        for i in range(len(self.sums)):
+            gradients += (self.sums[i] * 1.0,)
+        if self.workers > 1:
+            # One message for everything: each costs a round trip.
+            flat = (loss.reshape(1),)
+            for gradient in gradients:
+                flat += (gradient.reshape(-1),)
+            reduced = ops.split(self.all_reduce(ops.concat(flat)) / self.workers,
+                                [1, *self.sizes])
+            loss = reduced[0].reshape(())
+            gradients = ()
+            for i in range(len(self.sizes)):
+                gradients += (reduced[i + 1].reshape(self.shapes[i]),)
+        squares = 0.0
+        for gradient in gradients:
+            squares += ops.sum(gradient * gradient)
+        norm = ops.sqrt(squares)
+        if self.clip_norm:
+            factor = self.clip_norm / ops.maximum(norm, self.clip_norm)
+            clipped = ()
+            for gradient in gradients:
+                clipped += (gradient * factor,)
+            gradients = clipped
+        self.optimizer(gradients)
+        for i in range(len(self.averages)):
+            average = self.averages[i].value()
+            ops.assign(self.averages[i],
+                       average + (1 - decay) * (self.parameters[i].value() - average))
+        for i in range(len(self.sums)):
+            ops.assign(self.sums[i], ops.zeros_like(self.sums[i]))
+        return loss, norm
+
+
+def average_decay(ema, steps):
+    """Return the decay of the moving average in the step after `steps` steps; see Update."""
+    return min(ema, (1 + steps) / (10 + steps))
+
+
+def keep_mask(rng, shape, dropped):
+    """Return a dropout mask: float32 of `shape`, 0 or 1 / (1 - dropped).
+
+    Args:
+        rng: numpy Generator.
+        shape: tuple of int.
+        dropped: float in [0, 1).
+    """
+    return (rng.random(shape, np.float32) >= dropped) / np.float32(1 - dropped)
+
+
+def scalar(value):
+    """Return a scalar float32 Tensor."""
+    return Tensor(np.float32(value), ms.float32)
+
+
+def averages_of(parameters):
+    """Return moving averages that begin as the parameters are: ParameterTuple."""
+    return ms.ParameterTuple([Parameter(Tensor(p.asnumpy()), f"average.{p.name}",
+                                        requires_grad=False) for p in parameters])

@@ -1,0 +1,173 @@
+"""The street of a whole network, from photos to a checkpoint that every other part reads."""
+import contextlib
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import evaluate
+import train_network
+
+ROOT = Path(__file__).parents[1]
+VAL_PHOTOS = 15
+CNN = {"preset": "cnn_scratch", "image_height": 32, "image_width": 32, "resize": 40, "crop": 40,
+       "crop_pixels": 32, "epochs": 3, "batch_size": 10, "eval_batch_size": 15,
+       "validate_every": 2, "dropout": 0.2}
+
+
+def argv_of(data, results, **flags):
+    values = {"dataset_path": data, "results_path": results, **CNN, **flags}
+    return [part for name, value in values.items() for part in (f"--{name}", str(value))]
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def parameters_of(path):
+    import mindspore as ms
+    return {name: p.asnumpy() for name, p in ms.load_checkpoint(str(path)).items()
+            if name != "lab"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, drawn_data, mindspore):
+    """(folder, output) of a finished run of the CNN; not to be changed."""
+    results = tmp_path_factory.mktemp("network")
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        train_network.main(argv_of(drawn_data, results, run_name="cnn"))
+    return (results / "latest").resolve(), output.getvalue()
+
+
+def test_everything_promised_is_there(finished):
+    folder, output = finished
+    names = {"config.yaml", "environment.json", "history.csv", "metrics_val.json", "result.json",
+             "predictions_val.csv", "best.ckpt", "best_raw.ckpt", "best.mindir",
+             "best_dynamic.mindir", "best.onnx", "best.json", "report.html", "report.md",
+             "curves.png"}
+    assert names <= {p.name for p in folder.iterdir()}
+    assert (folder / "best.ckpt").stat().st_size < 45e6
+    rows = rows_of(folder / "history.csv")
+    assert [float(row["epoch"]) for row in rows] == [0.6667, 1.3333, 2, 2.6667, 3]
+    assert [int(row["step"]) for row in rows] == [2, 4, 6, 8, 9]
+    assert output.count("images/s") == 5
+    assert "min left" in output
+    report = (folder / "report.md").read_text()
+    assert "train_network.py --config" in report
+    assert "whole network, BatchNorm statistics train" in report
+    assert "standardise_each" in report
+
+
+@pytest.mark.parametrize("argument", ["--ckpt best.ckpt", "--mindir best.mindir",
+                                      "--ckpt best_raw.ckpt"])
+def test_evaluation_confirms_what_was_measured(finished, drawn_data, tmp_path, argument):
+    folder, _ = finished
+    flag, name = argument.split()
+    evaluate.main([flag, str(folder / name), "--data", str(drawn_data), "--json",
+                   str(tmp_path / "m.json"), "--out", str(tmp_path / "out")])
+    found = json.loads((tmp_path / "m.json").read_text())
+    assert found["n"] == VAL_PHOTOS
+    metrics = json.loads((folder / "metrics_val.json").read_text())
+    row = next(r for r in rows_of(folder / "history.csv")
+               if float(r["epoch"]) == json.loads((folder / "result.json").read_text())["epoch"])
+    if "raw" in name:
+        assert found["top1"] == float(row["raw_val_top1"])
+        assert found["loss"] == pytest.approx(float(row["raw_val_loss"]), rel=1e-3)
+    else:
+        assert found["top1"] == metrics["top1"] == float(row["val_top1"])
+        assert found["loss"] == pytest.approx(metrics["loss"], rel=1e-3)
+
+
+def test_the_model_gives_its_map_and_its_logits(finished):
+    """What Grad-CAM stands on: backbone and head can be asked one after the other."""
+    import mindspore as ms
+
+    from src_mindspore.model import load_network
+    network, meta = load_network(finished[0] / "best.ckpt")
+    network.set_train(False)
+    x = ms.Tensor(np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32))
+    maps = network.backbone(x)
+    assert maps.shape == (2, 192, 2, 2)
+    np.testing.assert_allclose(network.head(maps).asnumpy(), network(x).asnumpy(), rtol=1e-4,
+                               atol=1e-5)
+    assert meta["architecture"] == "cnn"
+    assert meta["augmentation"]["crop_pixels"] == 32
+
+
+def test_a_submission_names_the_photos_as_the_run_did(finished, drawn_data, tmp_path):
+    from src_mindspore.deploy.submission import write_submission
+    folder = write_submission(finished[0] / "best.ckpt", "RGB", tmp_path / "hand_in")
+    expected = {row["path"]: row["predicted"]
+                for row in rows_of(finished[0] / "predictions_val.csv")}
+    code = ("import json, sys, main\nfrom PIL import Image\nimport numpy as np\n"
+            "print(json.dumps([main.predict(np.array(Image.open(p).convert('RGB'))) "
+            "for p in sys.argv[1:]]))")
+    paths = list(expected)[:5]
+    answer = subprocess.run([sys.executable, "-c", code, *(drawn_data / p for p in paths)],
+                            cwd=folder, capture_output=True, text=True, check=True)
+    names = json.loads(answer.stdout.splitlines()[-1])
+    contract = json.loads((finished[0] / "best.json").read_text())["classes"]
+    english = dict(zip(contract["folders"], contract["english"], strict=True))
+    assert names == [english.get(expected[p], expected[p]) for p in paths]
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(finished, ask_script, drawn_data,
+                                                         tmp_path):
+    argv = argv_of(drawn_data, tmp_path, preset="finetune", crop=0, crop_pixels=0, resize=0,
+                   pretrained_ckpt=finished[0] / "best.ckpt", validate_every=0)
+    code, _, err = ask_script(train_network.main, argv)
+    assert code == 2
+    assert "best.ckpt holds cnn weights; expected mobilenet_v2" in err
+
+
+@pytest.mark.parametrize(("flags", "words"), [
+    ({"unfreeze": "last:999"}, "asks for 999 blocks, but this backbone has 3"),
+    ({"unfreeze": "last:0"}, "Allowed: none, all, or last:N"),
+    ({"unfreeze": "some"}, "Allowed: none, all, or last:N"),
+    ({"crop_pixels": 50}, "crop_pixels is 50, but resize is 40"),
+    ({"crop": 50}, "crop is 50, but resize is 40"),
+    ({"head": "rbf"}, "--preset finetune or cnn_scratch"),
+    ({"batch_size": 9, "accumulate": 2}, "Take a multiple of 2")])
+def test_mistakes_are_explained(ask_script, drawn_data, tmp_path, flags, words):
+    code, _, err = ask_script(train_network.main, argv_of(drawn_data, tmp_path, **flags))
+    assert code == 2
+    assert words in " ".join(err.split())
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_ends_bit_equal(finished, drawn_data, tmp_path):
+    """The real script, a real SIGKILL, the same command again."""
+    argv = argv_of(drawn_data, tmp_path, validate_every=1)
+    command = [sys.executable, "train_network.py", *argv]
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             text=True)
+    try:
+        while not (history := list(tmp_path.glob("runs/*/history.csv"))) \
+                or len(history[0].read_text().splitlines()) < 4:
+            assert child.poll() is None, child.stdout.read()
+            time.sleep(0.01)
+        os.kill(child.pid, signal.SIGKILL)
+    finally:
+        child.kill()
+        child.communicate()
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "(going on)" in again.stdout
+    assert "training: going on after epoch" in again.stdout
+    unbroken = tmp_path / "unbroken"
+    subprocess.run([sys.executable, "train_network.py", *argv, "--results_path", str(unbroken)],
+                   cwd=ROOT, capture_output=True, check=True)
+    one = parameters_of(history[0].parent / "best.ckpt")
+    other = parameters_of(unbroken / "latest" / "best.ckpt")
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)

@@ -1,0 +1,245 @@
+"""Training a whole network, on one small enough that every property can be checked exactly."""
+import types
+
+import mindspore as ms
+import numpy as np
+import pytest
+from easydict import EasyDict
+from mindspore import nn
+
+from config import KEYS
+from src_mindspore.errors import LabError
+from src_mindspore.heads.hidden import HiddenHead
+from src_mindspore.mobilenetv2 import mobilenet_v2
+from src_mindspore.networks.blocks import VGGStack, he_init
+from src_mindspore.training.memory import require_memory, values_of_maps
+from src_mindspore.training.network_loop import NetworkTrainer
+
+PHOTOS, CLASSES = 20, 3
+
+
+class Backbone(nn.Cell):
+    """Three blocks and spatial dropout, as the CNN has them."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = VGGStack(3, (4,), 2)
+        self.second = VGGStack(4, (8,))
+        self.third = VGGStack(8, (4,))
+        self.dropout_channels = (8, 4)
+
+    def construct(self, x, kept=None):
+        x = self.second(self.first(x))
+        if kept is not None:
+            x = x * kept[0]
+        x = self.third(x)
+        return x if kept is None else x * kept[1]
+
+
+class Source:
+    """Photos that need no files: random pixels, another view of them in every pass."""
+
+    def __init__(self, seed, poison=None):
+        rng = np.random.default_rng(seed)
+        self.labels = rng.integers(0, CLASSES, PHOTOS).astype(np.int32)
+        self.labels[:CLASSES] = range(CLASSES)
+        self.pixels = rng.normal(0, 1, (PHOTOS, 3, 8, 8)).astype(np.float32)
+        self.pixels += self.labels[:, None, None, None]
+        self.records = [None] * PHOTOS
+        self.poison = poison
+
+    def batches(self, numbers, size, number=0):
+        for first in range(0, len(numbers), size):
+            rows = np.asarray(numbers)[first:first + size]
+            images = self.pixels[rows] + 0.1 * np.sin(number + rows)[:, None, None, None]
+            if self.poison == number:
+                images = images * np.float32(np.nan)
+            yield images.astype(np.float32), self.labels[rows]
+
+
+def make(seed=1, poison=None, workers=None, **flags):
+    """A trainer of a new small network; weights, photos and order follow from the seed."""
+    backbone = Backbone()
+    he_init(backbone, seed)
+    head = HiddenHead(4, 1, CLASSES, 6, reduction="mean", seed=seed)
+    he_init(head.prepare, seed + 9)
+    config = EasyDict({**{name: key.default for name, key in KEYS.items()}, "network": "cnn",
+                       "epochs": 3, "batch_size": 8, "lr_max": 0.05, "eval_batch_size": 7,
+                       "momentum": 0.0, "weight_decay": 0.0, "decay_type": "constant",
+                       "bn": "frozen", **flags})
+    return NetworkTrainer(mobilenet_v2(backbone, head), Source(3, poison), Source(4), config,
+                          workers, progress=False)
+
+
+def values(trainer):
+    return {p.name: p.asnumpy().copy() for p in trainer.network.get_parameters()}
+
+
+def moved(trainer, before):
+    return {name for name, value in values(trainer).items()
+            if not np.array_equal(value, before[name])}
+
+
+def block_of(name):
+    return name.split(".")[0]
+
+
+@pytest.mark.parametrize(("unfreeze", "bn", "blocks"), [
+    ("none", "train", set()), ("last:2", "frozen", {"second", "third"}),
+    ("all", "train", {"first", "second", "third"})])
+def test_what_is_frozen_does_not_move_and_all_the_rest_does(mindspore, unfreeze, bn, blocks):
+    trainer = make(unfreeze=unfreeze, bn=bn, optimizer="adam", lr_max=0.01)
+    before = values(trainer)
+    list(trainer.run())
+    changed = moved(trainer, before)
+    expected = {name for name in before if block_of(name) in {*blocks, "prepare", "dense"}
+                and ("moving_" not in name or bn == "train" or block_of(name) == "prepare")}
+    assert changed == expected
+
+
+def test_the_first_stage_trains_the_head_alone(mindspore):
+    trainer = make(head_epochs=1, backbone_rate=0.1)
+    before = values(trainer)
+    run = trainer.run()
+    first = next(run)
+    assert {block_of(name) for name in moved(trainer, before)} == {"prepare", "dense"}
+    assert first["learning_rate"] == 0.05
+    second = next(run)
+    assert second["learning_rate"] == pytest.approx(0.005)
+    assert {block_of(name) for name in moved(trainer, before)} >= {"first", "second"}
+
+
+def test_a_batch_in_parts_is_the_batch(mindspore):
+    """BatchNorm of the head is the only one that would see parts; it is frozen by hand."""
+    results = []
+    for accumulate in (1, 4):
+        trainer = make(accumulate=accumulate, clip_norm=0.5)
+        trainer.head.prepare[1].use_batch_statistics = False
+        list(trainer.run())
+        results.append(values(trainer))
+    for name, value in results[0].items():
+        np.testing.assert_allclose(results[1][name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def one_step(**flags):
+    trainer = make(epochs=1, batch_size=16, **flags)
+    before = values(trainer)
+    row = next(trainer.run())
+    return {n: v - before[n] for n, v in values(trainer).items()}, row
+
+
+def test_gradients_longer_than_the_limit_are_shortened_to_it(mindspore):
+    plain, row = one_step()
+    clipped, same = one_step(clip_norm=row["gradient_norm"] / 4)
+    assert same["gradient_norm"] == pytest.approx(row["gradient_norm"])
+    learnt = [n for n in plain if "moving_" not in n]
+    length = np.sqrt(sum((plain[n]**2).sum() for n in learnt)) / 0.05
+    assert length == pytest.approx(row["gradient_norm"], rel=1e-3)
+    for name in learnt:
+        np.testing.assert_allclose(4 * clipped[name], plain[name], rtol=1e-2, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
+def test_a_block_further_from_the_head_takes_a_smaller_step(mindspore, optimizer):
+    plain, _ = one_step(optimizer=optimizer, lr_max=0.01)
+    layered, _ = one_step(optimizer=optimizer, lr_max=0.01, layer_decay=0.5)
+    factors = {"third": 0.5, "second": 0.25, "first": 0.125}
+    for name, change in plain.items():
+        if "moving_" not in name:
+            np.testing.assert_allclose(layered[name], factors.get(block_of(name), 1) * change,
+                                       rtol=2e-3, atol=3e-7, err_msg=name)
+
+
+def test_the_average_follows_the_weights_by_its_formula(mindspore):
+    trainer = make(ema=0.5, validate_every=1, epochs=2)
+    average = values(trainer)
+    for step, row in enumerate(trainer.run()):
+        decay = min(0.5, (1 + step) / (10 + step))
+        now = values(trainer)
+        kept = trainer.weights()
+        for name in (p.name for p in trainer.parameters):
+            average[name] = decay * average[name] + (1 - decay) * now[name]
+            np.testing.assert_allclose(kept[name], average[name], rtol=1e-4, atol=1e-6)
+            np.testing.assert_array_equal(kept[f"raw.{name}"], now[name])
+        assert {"val_top1", "raw_val_top1"} <= row.keys()
+    # The row's figures are those of the averaged weights, the raw ones those of the others.
+    for raw, key in ((False, "val_loss"), (True, "raw_val_loss")):
+        trainer.put({name: ms.Parameter(ms.Tensor(v)) for name, v in kept.items()}, raw)
+        assert trainer._measure()["loss"] == pytest.approx(row[key], rel=1e-6)
+
+
+FULL = {"dropout": 0.5, "spatial_dropout": 0.25, "ema": 0.9, "head_epochs": 1, "layer_decay": 0.7,
+        "decay_type": "plateau", "decay_rate": 0.5, "decay_patience": 1, "clip_norm": 1.0,
+        "optimizer": "adam", "lr_max": 0.01, "weight_decay": 1e-3, "bn": "train", "epochs": 4,
+        "accumulate": 2, "validate_every": 1}
+
+
+
+@pytest.fixture(scope="module")
+def unbroken(mindspore):
+    """(trainer, rows) of a run that nothing cut."""
+    trainer = make(**FULL)
+    return trainer, list(trainer.run())
+
+
+@pytest.mark.parametrize("stop", [2, 5])  # at the end of the first stage, and within the second
+def test_a_run_that_goes_on_ends_bit_equal(unbroken, stop):
+    whole, rows = unbroken
+    cut = make(**FULL)
+    run = cut.run()
+    for _ in range(stop):
+        next(run)
+    run.close()
+    again = make(seed=1, **FULL)
+    for parameter in again.network.get_parameters():  # nothing may come from the new start
+        parameter.set_data(ms.Tensor(parameter.asnumpy() + 1))
+    again.restore({k: v.copy() for k, v in cut.state().items()}, cut.history)
+    rest = list(again.run())
+    assert len(rest) == len(rows) - stop
+    for name, value in whole.weights().items():
+        np.testing.assert_array_equal(again.weights()[name], value, err_msg=name)
+    for one, other in zip(rows, again.history, strict=True):
+        for key in one.keys() - {"seconds", "images_per_second"}:
+            assert one[key] == other[key], key
+
+
+def test_training_ends_early_and_halves_on_a_plateau(mindspore):
+    trainer = make(lr_max=1e-12, epochs=50, decay_type="plateau", decay_rate=0.5,
+                   decay_patience=2, stop_patience=5)
+    rows = list(trainer.run())
+    assert len(rows) == trainer.history.index(rows[-1]) + 1 < 50
+    rates = [row["learning_rate"] / 1e-12 for row in rows[-6:]]
+    assert rates[0] > rates[-1]
+
+
+def test_a_loss_that_is_no_number_stops_with_what_to_do(mindspore):
+    trainer = make(poison=1, lr_max=0.5)
+    run = trainer.run()
+    next(run)
+    good = {k: v for k, v in trainer.state().items()}
+    with pytest.raises(LabError, match=r"diverged: at step 3.*loss is nan.*try 0.05.*--clip_norm"):
+        next(run)
+    assert len(trainer.history) == 1
+    assert all(np.isfinite(v).all() for v in good.values())
+
+
+def test_batches_that_cannot_be_divided_are_refused(mindspore):
+    with pytest.raises(LabError, match="batch_size is 8.*Take a multiple of 3"):
+        make(accumulate=3)
+    with pytest.raises(LabError, match="train has 20 photos, fewer than the 32 parts"):
+        make(accumulate=32, batch_size=32)
+    assert make(batch_size=64).batch == PHOTOS
+
+
+def test_a_batch_that_does_not_fit_names_one_that_does(mindspore):
+    network = make().network
+    # Convolution, BatchNorm and ReLU of each block compute 4x4 maps of 4, 8 and 4 channels.
+    values_a_photo = 3 * 16 * (4 + 8 + 4)
+    assert values_of_maps(network, 8, 8) == values_a_photo
+    config = types.SimpleNamespace(batch_size=64, accumulate=1, image_height=8, image_width=8)
+    a_photo = values_a_photo * 10
+    require_memory(network, 64, config, available=lambda: 64 * a_photo)
+    with pytest.raises(LabError, match="64 photos at once.*--batch_size 20 would fit; "
+                       "--accumulate 4 keeps the batch of 64"):
+        require_memory(network, 64, config, available=lambda: 20 * a_photo)
+    require_memory(network, 10**6, config, available=lambda: None)
