@@ -13,11 +13,12 @@ from src_mindspore.errors import LabError
 BYTES_A_VALUE = 10
 
 
-def values_of_maps(network, height, width):
-    """Return how many values the layers of a network compute for one photo.
+def values_of_maps(network, cells, height, width):
+    """Return how many values layers of a network compute for one photo.
 
     Args:
         network: Cell (N, 3, H, W) -> anything.
+        cells: list of Cell within it, whose layers are counted.
         height, width: int, of the input.
     """
     counts, hooks = [], []
@@ -25,7 +26,7 @@ def values_of_maps(network, height, width):
     def count(_cell, _inputs, output):
         counts.append(int(np.prod(output.shape)))
 
-    layers = [c for _, c in network.cells_and_names()
+    layers = [c for cell in cells for _, c in cell.cells_and_names()
               if isinstance(c, nn.Conv2d | nn.BatchNorm2d | nn.ReLU | nn.ReLU6 | nn.MaxPool2d
                             | nn.AvgPool2d)]
     mode = ms.get_context("mode")
@@ -57,11 +58,12 @@ def available_bytes():
     return min(found, default=None)
 
 
-def require_memory(network, part, config, available=available_bytes):
+def require_memory(network, trained, part, config, available=available_bytes):
     """Refuse a batch that would not fit.
 
     Args:
         network: Cell.
+        trained: list of the Cells that are trained; maps of the others are not kept.
         part: int, photos that are read at once.
         config: batch_size, accumulate, image_height and image_width are read.
         available: function () -> bytes or None.
@@ -70,8 +72,11 @@ def require_memory(network, part, config, available=available_bytes):
         LabError: it needs more memory than there is.
     """
     room = available()
-    a_photo = values_of_maps(network, config.image_height, config.image_width) * BYTES_A_VALUE
-    if room is None or part * a_photo <= room:
+    if room is None or not trained:
+        return
+    values = values_of_maps(network, trained, config.image_height, config.image_width)
+    a_photo = values * BYTES_A_VALUE
+    if part * a_photo <= room:
         return
     fits = max(1, int(room // a_photo))
     parts = config.accumulate

@@ -116,6 +116,10 @@ class NetworkTrainer:
         self.update = Update(self.gradients.sums, optimizer, config.clip_norm, self.averages,
                              self.workers.count)
 
+    def trained_cells(self):
+        """Return the cells of the backbone that are trained: list of Cell."""
+        return [cell for block in self.blocks[len(self.blocks) - self.count:] for cell in block]
+
     def _rates(self):
         """Return the learning rate of every step of the run."""
         config, rest = self.config, self.total - self.head_steps

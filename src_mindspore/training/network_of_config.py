@@ -123,7 +123,8 @@ def train(run, network, sources, config, workers):
         KeyboardInterrupt: Ctrl-C before the first validation was saved.
     """
     trainer = NetworkTrainer(network, sources["train"], sources["val"], config, workers)
-    require_memory(network, trainer.batch // workers.count // config.accumulate, config)
+    require_memory(network, trainer.trained_cells(),
+                   trainer.batch // workers.count // config.accumulate, config)
     # The first process writes the run; the others read where it goes on.
     state = load_state(Path(workers.told(str(run.folder.resolve()) if run else "")))
     if state:

@@ -232,14 +232,17 @@ def test_batches_that_cannot_be_divided_are_refused(mindspore):
 
 
 def test_a_batch_that_does_not_fit_names_one_that_does(mindspore):
-    network = make().network
+    trainer = make()
+    network, trained = trainer.network, trainer.trained_cells()
+    assert len(make(unfreeze="last:1").trained_cells()) == 1
     # Convolution, BatchNorm and ReLU of each block compute 4x4 maps of 4, 8 and 4 channels.
     values_a_photo = 3 * 16 * (4 + 8 + 4)
-    assert values_of_maps(network, 8, 8) == values_a_photo
+    assert values_of_maps(network, trained, 8, 8) == values_a_photo
     config = types.SimpleNamespace(batch_size=64, accumulate=1, image_height=8, image_width=8)
     a_photo = values_a_photo * 10
-    require_memory(network, 64, config, available=lambda: 64 * a_photo)
+    require_memory(network, trained, 64, config, available=lambda: 64 * a_photo)
+    require_memory(network, [], 64, config, available=lambda: 1)
     with pytest.raises(LabError, match="64 photos at once.*--batch_size 20 would fit; "
                        "--accumulate 4 keeps the batch of 64"):
-        require_memory(network, 64, config, available=lambda: 20 * a_photo)
-    require_memory(network, 10**6, config, available=lambda: None)
+        require_memory(network, trained, 64, config, available=lambda: 20 * a_photo)
+    require_memory(network, trained, 10**6, config, available=lambda: None)
