@@ -14,6 +14,7 @@ from src_mindspore.data.tta import TTASpec
 from src_mindspore.deploy.model_card import model_card
 from src_mindspore.deploy.submission import write_submission
 from src_mindspore.errors import LabError
+from src_mindspore.evaluation.class_activation import GradCAM, cut
 from src_mindspore.features.cache import FeatureCache
 from src_mindspore.model import load_mindir, load_model
 from src_mindspore.weights.prepare import require_weights
@@ -117,3 +118,14 @@ def test_packed_inputs_are_the_members_own():
     mirrored = TTASpec("flip").views_of(photo, spec.members[1])[1]
     np.testing.assert_array_equal(views[1, 3 * 40 * 48:].reshape(3, 32, 32),
                                   spec.members[1].inputs(lambda _: mirrored))
+
+
+def test_grad_cam_explains_what_the_network_answers(fused_run, drawn_data, val_photos):
+    model = load_model(fused_run / "best.ckpt", 1)
+    expected = np.concatenate([model.logits(preprocess(p, model.preprocess)[None])
+                               for p in val_photos[:3]])
+    cam = GradCAM(cut(model.network), 2)
+    heat, logits = cam(np.stack([preprocess(p, model.preprocess) for p in val_photos[:3]]))
+    np.testing.assert_allclose(logits, expected, atol=1e-4 * np.abs(expected).max())
+    assert heat.shape == (3, 3, 3), "96 pixels and 65 pixels are three positions each"
+    assert (heat.max((1, 2)) > 0).all()

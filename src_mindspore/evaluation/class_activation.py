@@ -10,6 +10,7 @@ logits. `cut` does so for the networks of this project.
 """
 import dataclasses
 
+import cv2
 import mindspore as ms
 import numpy as np
 from mindspore import nn
@@ -42,14 +43,16 @@ class ClassScore(nn.Cell):
 
     Args:
         rest: Cell, (N, K, h, w) -> (N, C) logits.
+        many: bool, `rest` takes a tuple of maps.
     """
 
-    def __init__(self, rest):
+    def __init__(self, rest, many):
         super().__init__(auto_prefix=False)
         self.rest = rest
+        self.many = many
 
-    def construct(self, feature_map, wanted):
-        logits = self.rest(feature_map)
+    def construct(self, wanted, *maps):
+        logits = self.rest(maps) if self.many else self.rest(maps[0])
         return (logits * wanted).sum(), logits
 
 
@@ -59,8 +62,9 @@ class Cut:
 
     Attributes:
         layer: str, name of the layer whose output is the map.
-        features: Cell, (N, 3, H, W) -> (N, K, h, w) float32.
-        rest: Cell, (N, K, h, w) -> (N, C) float32 logits.
+        features: Cell, (N, 3, H, W) -> (N, K, h, w) float32, or a tuple of maps, as of several
+            backbones side by side.
+        rest: Cell, what `features` returns -> (N, C) float32 logits.
     """
 
     layer: str
@@ -128,71 +132,101 @@ class GradCAM:
     def __init__(self, parts, batch_size=BATCH):
         self.parts = parts
         self.batch_size = batch_size
-        self.gradient = ms.value_and_grad(ClassScore(parts.rest).set_train(False), grad_position=0,
-                                          weights=None, has_aux=True)
-
-    def feature_maps(self, images):
-        """Return the maps of the layer.
-
-        Args:
-            images: (N, 3, H, W) float32 from `preprocess`.
-
-        Returns:
-            (N, K, h, w) float32.
-        """
-        size = self.batch_size
-        return np.concatenate([
-            self.parts.features(ms.Tensor(padded(images[i:i + size], size))).asnumpy()
-            [:len(images[i:i + size])] for i in range(0, len(images), size)])
+        self.gradient = None
 
     def __call__(self, images, classes=None):
         """Compute the heat of a class in every photo.
 
         Args:
-            images: (N, 3, H, W) float32 from `preprocess`.
+            images: (N, *input_shape) float32 from `preprocess`.
             classes: (N,) int; None: the class with the largest logit.
 
         Returns:
             (heat, logits): (N, h, w) float32, 0 where the class gains nothing, in units of the
-            logit; (N, C) float32.
+            logit; (N, C) float32. Of several maps h and w are the largest.
         """
         return self.of_maps(self.feature_maps(images), classes)
 
+    def feature_maps(self, images):
+        """Return the maps of the layer.
+
+        Args:
+            images: (N, *input_shape) float32 from `preprocess`.
+
+        Returns:
+            list of (N, K, h, w) float32: one map, or one of every backbone.
+        """
+        size, batches = self.batch_size, []
+        for first in range(0, len(images), size):
+            part = images[first:first + size]
+            maps = self.parts.features(ms.Tensor(padded(part, size)))
+            maps = maps if isinstance(maps, tuple) else (maps,)
+            batches.append([one.asnumpy()[:len(part)] for one in maps])
+        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+
     def of_maps(self, maps, classes=None):
-        """As calling it, on (N, K, h, w) float32 maps that `feature_maps` returned."""
+        """Do the same for maps that `feature_maps` returned; see `__call__`."""
         size, heats, answers = self.batch_size, [], []
-        for first in range(0, len(maps), size):
-            part = maps[first:first + size]
-            block = ms.Tensor(padded(part, size))
-            if classes is None:
-                wanted = self.parts.rest(block).asnumpy()[:len(part)].argmax(1)
-            else:
-                wanted = np.asarray(classes[first:first + size])
-            gradient, logits = self._gradient(block, wanted)
-            heats.append(heat_of(part, gradient[:len(part)]))
-            answers.append(logits[:len(part)])
+        for first in range(0, len(maps[0]), size):
+            part = [one[first:first + size] for one in maps]
+            wanted = self._likeliest(part) if classes is None else classes[first:first + size]
+            gradients, logits = self.gradients(part, wanted)
+            heats.append(heat_of(part, gradients))
+            answers.append(logits)
         return np.concatenate(heats), np.concatenate(answers)
 
-    def _gradient(self, block, wanted):
-        """Return (gradient, logits) as arrays, for a full batch whose first photos count."""
-        width = self.parts.rest(block).shape[1]
-        chosen = np.zeros((self.batch_size, width), np.float32)
-        chosen[np.arange(len(wanted)), wanted] = 1
-        (_, logits), gradient = self.gradient(block, ms.Tensor(chosen))
-        return gradient.asnumpy(), logits.asnumpy()
+    def gradients(self, maps, classes):
+        """Return what the logits of classes change by with the maps.
+
+        Args:
+            maps: list of (N, K, h, w) float32, N <= batch_size.
+            classes: (N,) int.
+
+        Returns:
+            (gradients, logits): list of (N, K, h, w) float32; (N, C) float32.
+        """
+        count, block = len(classes), self._block(maps)
+        wanted = np.zeros((self.batch_size, self._logits(block).shape[1]), np.float32)
+        wanted[np.arange(count), classes] = 1
+        if self.gradient is None:
+            score = ClassScore(self.parts.rest, len(block) > 1).set_train(False)
+            self.gradient = ms.value_and_grad(score, tuple(range(1, len(block) + 1)), None, True)
+        (_, logits), gradients = self.gradient(ms.Tensor(wanted), *block)
+        gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+        return [one.asnumpy()[:count] for one in gradients], logits.asnumpy()[:count]
+
+    def _block(self, maps):
+        return tuple(ms.Tensor(padded(one, self.batch_size)) for one in maps)
+
+    def _logits(self, block):
+        return self.parts.rest(block if len(block) > 1 else block[0])
+
+    def _likeliest(self, maps):
+        return self._logits(self._block(maps)).asnumpy()[:len(maps[0])].argmax(1)
 
 
 def heat_of(maps, gradients):
     """Return ReLU(sum_k alpha_k A_k), alpha_k being the mean gradient of a channel.
 
+    Several maps of one photo are brought to the size of the largest and added; a position counts
+    by the part of the photo that it stands for.
+
     Args:
-        maps, gradients: (N, K, h, w) float32.
+        maps, gradients: lists of (N, K, h, w) float32.
 
     Returns:
         (N, h, w) float32, >= 0.
     """
-    alpha = gradients.mean(axis=(2, 3), dtype=np.float64)
-    # The root in some heads has an infinite slope at 0. A channel that is 0 everywhere adds 0
-    # whatever its weight is.
-    alpha[~maps.any(axis=(2, 3))] = 0
-    return np.maximum(np.einsum("nk,nkhw->nhw", alpha, maps), 0).astype(np.float32)
+    height, width = (max(one.shape[axis] for one in maps) for axis in (2, 3))
+    total = 0
+    for one, gradient in zip(maps, gradients, strict=True):
+        alpha = gradient.mean(axis=(2, 3), dtype=np.float64)
+        # The root in some heads has an infinite slope at 0. A channel that is 0 everywhere adds 0
+        # whatever its weight is.
+        alpha[~one.any(axis=(2, 3))] = 0
+        signed = np.einsum("nk,nkhw->nhw", alpha, one)
+        scale = one.shape[2] * one.shape[3] / (height * width)
+        total = total + scale * np.stack([
+            cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR)
+            for photo in signed])
+    return np.maximum(total, 0).astype(np.float32)

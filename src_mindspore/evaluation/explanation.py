@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import softmax
 
 from src_mindspore.data.decode import load_rgb
-from src_mindspore.data.preprocess import normalise, resize_and_crop
+from src_mindspore.data.preprocess import preprocess, resize_and_crop
 from src_mindspore.errors import LabError
 from src_mindspore.evaluation.class_activation import GradCAM, cut
 from src_mindspore.runtime import usable_cores
@@ -69,15 +69,20 @@ def explain(model, cam, root, paths, labels, asked=None):
     Raises:
         BadImage: a photo cannot be read.
     """
+    # Several backbones see the photo at their own sizes; the largest is shown.
+    shown = max(getattr(model.preprocess, "members", (model.preprocess,)),
+                key=lambda one: one.image_height * one.image_width)
+
     def seen(path):
-        return resize_and_crop(load_rgb(root / path), model.preprocess)
+        photo = load_rgb(root / path)
+        return resize_and_crop(photo, shown), preprocess(photo, model.preprocess)
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         for first in range(0, len(paths), cam.batch_size):
             part = slice(first, first + cam.batch_size)
-            images = np.stack(list(pool.map(seen, paths[part])))
+            images, inputs = zip(*pool.map(seen, paths[part]), strict=True)
             truths = np.asarray(labels[part])
-            maps = cam.feature_maps(normalise(images, model.preprocess))
+            maps = cam.feature_maps(np.stack(inputs))
             heat, logits = cam.of_maps(maps)
             predicted = logits.argmax(1)
             heats = [{int(label): one} for label, one in zip(predicted, heat, strict=True)]
@@ -92,7 +97,7 @@ def _add(cam, maps, classes, heats):
     """Add to `heats` those of (N,) classes that are known and not there yet."""
     missing = [i for i, label in enumerate(classes) if label >= 0 and int(label) not in heats[i]]
     if missing:
-        found, _ = cam.of_maps(maps[missing], classes[missing])
+        found, _ = cam.of_maps([one[missing] for one in maps], classes[missing])
         for i, heat in zip(missing, found, strict=True):
             heats[i][int(classes[i])] = heat
 

@@ -55,7 +55,30 @@ def test_without_a_class_the_prediction_is_explained(mindspore):
 def test_a_dead_channel_under_a_root_adds_nothing():
     maps = np.stack([MAP[0], np.zeros((2, 2), np.float32)])[None]
     gradients = np.stack([np.ones((2, 2)), np.full((2, 2), np.nan)])[None].astype(np.float32)
-    np.testing.assert_allclose(heat_of(maps, gradients)[0], MAP[0])
+    np.testing.assert_allclose(heat_of([maps], [gradients])[0], MAP[0])
+
+
+def test_maps_of_several_backbones_are_added_by_area(mindspore):
+    small, large = np.full((1, 1, 2, 2), 3, np.float32), np.zeros((1, 1, 4, 4), np.float32)
+    large[0, 0, 3, 3] = 8
+    heat = heat_of([small, large], [np.ones_like(small), np.ones_like(large)])[0]
+    assert heat.shape == (4, 4)
+    # A position of the small map stands for four of the large one, so it adds a quarter there.
+    np.testing.assert_allclose(heat[:3, :3], 0.75)
+    assert heat[3, 3] == pytest.approx(8.75)
+
+
+def test_a_network_of_several_backbones_is_explained_as_the_sum_of_its_members(mindspore):
+    class Pair(nn.Cell):
+        def construct(self, x):
+            return x, 2 * x[:, :1]
+
+    head = MobileNetV2Head(3, 1, 2, "mean", has_bias=False)
+    head.dense.weight.set_data(ms.Tensor(np.array([[2, -1, 1], [-4, 8, 0]], np.float32)))
+    cam = GradCAM(cut(mobilenet_v2(Pair(), head).set_train(False)), 2)
+    heat, logits = cam(MAP[None], np.array([0]))
+    np.testing.assert_allclose(logits, [[2 * 3 - 2 + 6, -4 * 3 + 8 * 2]], atol=1e-6)
+    np.testing.assert_allclose(heat[0], [[0, 2], [3, 5]], atol=1e-6)     # (2 A0 - A1 + 2 A0) / 4
 
 
 class Small(nn.Cell):
@@ -96,8 +119,8 @@ def test_every_cut_of_a_backbone_gives_the_same_logits(small):
 def test_an_inner_gradient_is_that_of_small_steps(small):
     cam = GradCAM(cut(small, "features.1"), 1)
     x = np.random.default_rng(1).uniform(-1, 1, (1, 3, 16, 16)).astype(np.float32)
-    maps = cam.feature_maps(x)
-    gradient, _ = cam._gradient(ms.Tensor(maps), np.array([1]))
+    (maps,) = cam.feature_maps(x)
+    (gradient,), _ = cam.gradients([maps], np.array([1]))
     # Along the gradient itself the change is largest, well above the rounding of float32.
     slope = np.sqrt((gradient**2).sum())
     step = 1e-3 * np.sqrt((maps**2).sum())

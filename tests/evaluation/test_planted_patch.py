@@ -46,7 +46,7 @@ def photos(weights_path):
     labels = np.repeat(np.arange(len(KINDS)), TRAIN + ASKED)
     pictures, places = zip(*(planted(KINDS[label], rng) for label in labels), strict=True)
     pixels = normalise(np.stack(pictures), backbone.preprocess)
-    maps = GradCAM(Cut("end", backbone.cell, nn.Identity()), 22).feature_maps(pixels)
+    (maps,) = GradCAM(Cut("end", backbone.cell, nn.Identity()), 22).feature_maps(pixels)
     return backbone.cell, maps, labels, places, np.arange(len(labels)) % (TRAIN + ASKED) < TRAIN
 
 
@@ -78,7 +78,7 @@ def test_the_heat_falls_on_the_patch_that_decides(photos, kind, hits, share):
     backbone, maps, labels, places, learnt = photos
     head = fitted_head(kind, maps[learnt].mean((2, 3)), labels[learnt])
     cam = GradCAM(cut(mobilenet_v2(backbone, head)), 18)
-    heats, logits = cam.of_maps(maps[~learnt], labels[~learnt])
+    heats, logits = cam.of_maps([maps[~learnt]], labels[~learnt])
     np.testing.assert_array_equal(logits.argmax(1), labels[~learnt])
     found, shares = 0, []
     for heat, (top, left) in zip(heats, np.array(places)[~learnt], strict=True):
