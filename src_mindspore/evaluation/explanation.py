@@ -2,6 +2,7 @@
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 from scipy.special import softmax
 
@@ -100,6 +101,29 @@ def _add(cam, maps, classes, heats):
         found, _ = cam.of_maps([one[missing] for one in maps], classes[missing])
         for i, heat in zip(missing, found, strict=True):
             heats[i][int(classes[i])] = heat
+
+
+def cover(image, heat, share, hottest=True):
+    """Cover a part of a photo with its mean colour: if the heat is right, the answer suffers.
+
+    The deletion test of Petsiuk et al., "RISE", BMVC 2018 (arXiv:1806.07421).
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        heat: (h, w) float; resized bilinearly to the photo.
+        share: float from 0 to 1, part of the pixels that is covered.
+        hottest: bool, cover the hottest pixels; else the coldest.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    height, width = image.shape[:2]
+    order = np.argsort(cv2.resize(heat, (width, height)).ravel(), kind="stable")
+    count = round(share * order.size)
+    chosen = order[order.size - count:] if hottest else order[:count]
+    covered = image.reshape(-1, 3).copy()
+    covered[chosen] = image.mean(axis=(0, 1)).round()
+    return covered.reshape(image.shape)
 
 
 def class_named(classes, name):
