@@ -211,6 +211,23 @@ PRESETS = {
         "decay_type": "plateau", "decay_rate": 0.5, "decay_patience": 7, "weight_decay": 1e-4,
         "bn": "train", "dropout": 0.5, "spatial_dropout": 0.25, "ema": 0.999, "stop_patience": 15,
     },
+    # Three backbones side by side as a contest was won with: SVD, attention, Adam (docs/fused.md).
+    "fused": {
+        "backbones": "efficientnet_lite0,efficientnet_lite1,efficientnet_lite2", "resize": 0,
+        "repeat": 6, "crop_scale_min": 1.0, "crop_ratio": 1.0, "brightness": 0.0, "contrast": 0.0,
+        "saturation": 0.0, "rotation": 20.0, "shift": 0.05, "zoom": 0.05, "head": "svd",
+        "svd_components": 512, "attention": "softmax", "normalise": False, "dropout": 0.2,
+        "epochs": 100, "batch_size": 64, "optimizer": "adam", "lr_max": 1e-3, "lr_end": 1e-5,
+        "decay_type": "plateau", "decay_rate": 0.2, "decay_patience": 5, "weight_decay": 0.0,
+    },
+    # Ours for several backbones: one clean pass and the head of recommended (docs/fused.md).
+    "fused_best": {
+        "backbones": "efficientnet_lite0,efficientnet_lite1,efficientnet_lite2,mobilenet_v2",
+        "resize": 0, "repeat": 1, "include_clean": True, "head": "rbf", "reduction": "mean",
+        "normalise": False, "rbf_width": 2048, "epochs": 150, "batch_size": 128,
+        "optimizer": "momentum", "lr_max": 0.3, "lr_end": 0.0, "decay_type": "cosine",
+        "weight_decay": 2e-5, "label_smoothing": 0.3,
+    },
 }
 DEFAULT_PRESET = "recommended"
 
