@@ -58,7 +58,7 @@ def main(argv):
             stop(job, args)
         for row in files.new_rows() if files else ():
             figures.add(row)
-        print(f"{figures.line()}" + (f"\nrows: {settings.rows}" if files else ""))
+        print(figures.line(over_all=True) + (f"\nrows: {settings.rows}" if files else ""))
 
 
 def parse(argv):

@@ -57,7 +57,7 @@ def main(argv):
     figures = Figures(LIMIT_MS)
     through = through_socket if socket else through_cluster
     rows = through(settings, photos, args.rate, figures, out)
-    print(f"{figures.line()}\nmean rate: {figures.mean_rate():.1f} images/s", flush=True)
+    print(f"in all:\n{figures.line(over_all=True)}", flush=True)
     latency_histogram(figures.latencies(), LIMIT_MS, out / "latency.png")
     report(args.ckpt, root, paths, labels, rows, figures, out,
            Served(folder).record["engine"])

@@ -62,6 +62,8 @@ class StreamSettings:
         return {
             # Bundles of the default 100,000 elements or 1 s would make every photo wait for others.
             "python.fn-execution.bundle.size": "1",
+            # By default a record waits up to 100 ms for others to fill a network buffer.
+            "execution.buffer-timeout.interval": "0 ms",
             # Thread mode loads Python into the JVM and crashes.
             "python.execution-mode": "process",
             "python.executable": self.flink_python,

@@ -69,11 +69,12 @@ class Figures:
             span = self._times[-1] - self._times[0] if self._times else 0
             return (len(self._times) - 1) / span if span else 0.0
 
-    def line(self):
-        """Return one line for people."""
+    def line(self, over_all=False):
+        """Return one line for people, with the rate of the last seconds or of all the time."""
         latencies = self.latencies()
+        rate = self.mean_rate() if over_all else self.rate()
         p50, p99, most = (np.percentile(latencies, (50, 99, 100)) if len(latencies) else (0, 0, 0))
-        return (f"{self.count:7,} images  {self.rate():6.1f}/s  p50 {p50:5.0f} ms  p99 {p99:5.0f}"
+        return (f"{self.count:7,} images  {rate:6.1f}/s  p50 {p50:5.0f} ms  p99 {p99:5.0f}"
                 f" ms  max {most:5.0f} ms  over {self.limit:g} ms: {self.over}  "
                 f"errors: {self.errors}")
 
