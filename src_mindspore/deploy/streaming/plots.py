@@ -33,6 +33,6 @@ def latency_histogram(latencies, limit, path):
         axes.axvline(limit, color=VAL, linewidth=2, label=f"limit {limit:g} ms: {over} over")
         axes.set_ylim(0, top * 1.1)
         axes.set_xlabel("milliseconds an image")
-        axes.set_ylabel("images")
-        axes.set_title(f"{len(latencies):,} images", fontsize=10)
-        axes.legend(frameon=False)
+        axes.set_ylabel(f"of {len(latencies):,} images")
+        # Above the axes, where no line of the picture runs through it.
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
