@@ -64,7 +64,7 @@ def _show_until_the_end(job, path):
             # Only whole lines; a progress bar writes many into one.
             whole = len(new) if ended else new.rfind(b"\n") + 1
             shown += whole
-            for line in new[:whole].decode("utf-8", "replace").splitlines():
+            for line in new[:whole].decode("utf-8", "replace").split("\n"):
                 if line.strip() and not NOISE.search(line):
                     print(line.rpartition("\r")[2], flush=True)
         if ended:
@@ -88,7 +88,8 @@ def _what_happened(workers, first, logs):
     kept = f"Everything up to epoch {float(epochs[-1]):g} is kept in {folder[-1]}" \
         if folder and epochs else "No validation had been reached"
     return (f"One of the {workers} processes ended before the training did"
-            + (f" (exit code {code.group(1)}; -9 is a kill, often by a full memory)"
+            + (f" (exit code {code.group(1)}"
+               + ("; that is a kill, often for want of memory)" if code.group(1) == "-9" else ")")
                if code else "")
             + f", so the job was ended. {kept}; the same command goes on from there. What each "
             f"process said last: {logs}/worker_*.log.")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from src_mindspore.errors import LabError
 from src_mindspore.launch import launch
 from src_mindspore.parallel import Workers
 
@@ -30,6 +31,36 @@ def test_a_script_that_is_not_there_is_named(ask_script, tmp_path):
     code, _, err = ask_script(module.main, ["2", "--logs", tmp_path, "train_nothing.py"])
     assert code == 2
     assert "There is no script train_nothing.py" in err
+
+
+JOB = """
+import os, sys, time
+print("run: results/runs/abc (going on)")
+print("training 10%\\repoch   2.50/6  lr 0.001  train loss 1.0", flush=True)
+if os.environ["MS_ROLE"] == "MS_WORKER" and os.environ["RANK_ID"] == "1":
+    {end}
+time.sleep({seconds})
+"""
+
+
+@pytest.mark.parametrize(("end", "seconds", "words"), [
+    ("os.kill(os.getpid(), 9)", 3, "One of the 2 processes ended before the training did (exit "
+     "code -9; that is a kill, often for want of memory), so the job was ended. Everything up to "
+     "epoch 2.5 is kept in results/runs/abc; the same command goes on from there."),
+    ("print('\\nerror: There are no photos.'); sys.exit(2)", 3, "There are no photos."),
+    ("pass", 0, "")])
+def test_the_end_of_a_job_is_told_in_words(capsys, tmp_path, end, seconds, words):
+    script = tmp_path / "job.py"
+    script.write_text(JOB.format(end=end, seconds=seconds))
+    if words:
+        with pytest.raises(LabError) as told:
+            launch(2, script, [], tmp_path / "logs")
+        assert str(told.value).startswith(words)
+    else:
+        launch(2, script, [], tmp_path / "logs")
+    # What the first process printed stands on the screen, the bar without its earlier states.
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "run: results/runs/abc (going on)", "epoch   2.50/6  lr 0.001  train loss 1.0"]
 
 
 @pytest.mark.slow
@@ -69,7 +100,7 @@ def test_a_killed_process_ends_the_job_with_a_message_and_the_same_command_goes_
     printed, _ = job.communicate(timeout=300)
     assert job.returncode == 2
     text = " ".join(printed.split())
-    assert "One of the 2 processes ended before the training did (exit code -9" in text
+    assert "One of the 2 processes ended before the training did (exit code -9;" in text
     assert f"is kept in {state.parent}; the same command goes on from there" in text
     again = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert again.returncode == 0, again.stdout[-2000:] + again.stderr[-2000:]
