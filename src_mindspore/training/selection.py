@@ -11,7 +11,7 @@ def rank(row):
 
 
 def choose(rows):
-    """Choose among epochs.
+    """Choose among the epochs whose heads were kept.
 
     Args:
         rows: list of dicts with epoch, val_top1 (0 to 1) and val_loss; not empty.
@@ -24,9 +24,9 @@ def choose(rows):
     if len(ties) == 1:
         why = "it alone has the highest validation top-1"
     elif sum(r["val_loss"] == best["val_loss"] for r in ties) == 1:
-        why = (f"{len(ties)} epochs share the highest validation top-1, it has the lowest "
-               "validation loss of them")
+        why = (f"{len(ties)} of the saved epochs share the highest validation top-1, it has the "
+               "lowest validation loss of them")
     else:
-        why = f"{len(ties)} epochs share the highest validation top-1, it is the earliest of the " \
-              "lowest loss"
+        why = (f"{len(ties)} of the saved epochs share the highest validation top-1, it is the "
+               "earliest of the lowest loss")
     return best, f"epoch {best['epoch']}: {why}"

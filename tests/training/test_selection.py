@@ -17,7 +17,7 @@ def test_highest_accuracy_wins_over_any_loss():
 def test_among_equal_accuracy_the_lowest_loss_wins():
     best, why = choose([row(1, 0.9, 0.5), row(2, 0.9, 0.3), row(3, 0.9, 0.4), row(4, 0.8, 0.1)])
     assert best["epoch"] == 2
-    assert why.startswith("epoch 2: 3 epochs share the highest validation top-1")
+    assert why.startswith("epoch 2: 3 of the saved epochs share the highest validation top-1")
     assert "lowest validation loss" in why
 
 
