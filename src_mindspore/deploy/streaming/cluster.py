@@ -17,6 +17,7 @@ from src_mindspore.deploy.streaming import machine
 from src_mindspore.deploy.streaming.ancestors import killed_with_parent
 from src_mindspore.deploy.streaming.launch import end_tree
 from src_mindspore.deploy.streaming.rest import FlinkRest
+from src_mindspore.deploy.streaming.settings import SMALL_BUFFERS
 from src_mindspore.errors import LabError, run_as_script
 from src_mindspore.files import write_text
 
@@ -107,7 +108,7 @@ class StandaloneCluster:
             "taskmanager.memory.process.size": TASK_MANAGER_MEMORY,
             "taskmanager.numberOfTaskSlots": SLOTS, "io.tmp.dirs": temporary,
             # A killed TaskManager is noticed after this long.
-            "heartbeat.interval": 1000, "heartbeat.timeout": 8000,
+            "heartbeat.interval": 1000, "heartbeat.timeout": 8000, **SMALL_BUFFERS,
         }
         write_text(self.folder / "conf" / "config.yaml",
                    "".join(f"{name}: {value}\n" for name, value in settings.items()))

@@ -11,7 +11,7 @@ import psutil
 from src_mindspore.deploy.streaming.ancestors import killed_with_parent
 from src_mindspore.deploy.streaming.machine import free_port
 from src_mindspore.deploy.streaming.rest import ENDED, FlinkRest
-from src_mindspore.deploy.streaming.settings import StreamSettings
+from src_mindspore.deploy.streaming.settings import SMALL_BUFFERS, StreamSettings
 from src_mindspore.errors import LabError
 from src_mindspore.files import write_text
 
@@ -124,7 +124,7 @@ def start_local(settings, resume=""):
     temporary = Path(settings.state, "tmp")
     temporary.mkdir(parents=True, exist_ok=True)
     job = _start(settings, f"127.0.0.1:{port}", resume, {
-        "rest.bind-address": "127.0.0.1", "jobmanager.bind-host": "127.0.0.1",
+        **SMALL_BUFFERS, "rest.bind-address": "127.0.0.1", "jobmanager.bind-host": "127.0.0.1",
         "taskmanager.host": "127.0.0.1", "taskmanager.bind-host": "127.0.0.1",
         "io.tmp.dirs": str(temporary),
         "taskmanager.numberOfTaskSlots": str(settings.parallelism)})

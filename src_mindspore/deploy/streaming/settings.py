@@ -5,6 +5,14 @@ from pathlib import Path
 
 # Below this share of a second Flink's file source would look at the folder all the time.
 DISCOVERY_MS = 200
+# For the configuration of TaskManagers. Lines wait in the source, where they cost nothing, and not
+# in network buffers in front of the model, where every checkpoint would wait behind them.
+SMALL_BUFFERS = {
+    "taskmanager.network.memory.buffers-per-channel": "1",
+    "taskmanager.network.memory.floating-buffers-per-gate": "1",
+    "taskmanager.memory.segment-size": "4 kb",
+    "taskmanager.memory.min-segment-size": "256 b",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,10 +88,4 @@ class StreamSettings:
             "restart-strategy.failure-rate.max-failures-per-interval": "10",
             "restart-strategy.failure-rate.failure-rate-interval": "5 min",
             "restart-strategy.failure-rate.delay": "1 s",
-            # Lines wait in the source, where they cost nothing, and not in network buffers in front
-            # of the model, where every checkpoint would wait behind them.
-            "taskmanager.network.memory.buffers-per-channel": "1",
-            "taskmanager.network.memory.floating-buffers-per-gate": "1",
-            "taskmanager.memory.segment-size": "4 kb",
-            "taskmanager.memory.min-segment-size": "256 b",
         }
