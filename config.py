@@ -220,10 +220,10 @@ PRESETS = {
         "epochs": 100, "batch_size": 64, "optimizer": "adam", "lr_max": 1e-3, "lr_end": 1e-5,
         "decay_type": "plateau", "decay_rate": 0.2, "decay_patience": 5, "weight_decay": 0.0,
     },
-    # Ours for several backbones: one clean pass and the head of recommended (docs/fused.md).
+    # The same backbones, one clean pass, the head of recommended (docs/fused.md).
     "fused_best": {
-        "backbones": "efficientnet_lite0,efficientnet_lite1,efficientnet_lite2,mobilenet_v2",
-        "resize": 0, "repeat": 1, "include_clean": True, "head": "rbf", "reduction": "mean",
+        "backbones": "efficientnet_lite0,efficientnet_lite1,efficientnet_lite2", "resize": 0,
+        "repeat": 1, "include_clean": True, "head": "rbf", "reduction": "mean",
         "normalise": False, "rbf_width": 2048, "epochs": 150, "batch_size": 128,
         "optimizer": "momentum", "lr_max": 0.3, "lr_end": 0.0, "decay_type": "cosine",
         "weight_decay": 2e-5, "label_smoothing": 0.3,
