@@ -21,6 +21,7 @@ from src_mindspore.configuration import (
     mapping,
     number,
     numbers,
+    pattern,
     several,
     text,
 )
@@ -55,6 +56,7 @@ KEYS = {
     "num_classes": Key(0, integer(0, 100_000), "number of classes; 0: as many as the data has; another number must agree with it"),
     "class_index": Key({}, mapping(), "class folder -> label, as in the course; {}: sorted folder names; a given map must agree with them"),
     "val_fraction": Key(0.2, number(0.01, 0.9), "part of a plain folder that becomes the validation split"),
+    "group_by": Key("", pattern(), "part of a file's name, as a regular expression: photos of a class that have it in common stay together in folds and in a drawn split, as near copies do; '^[^_]+': what stands before the first _"),
     "bad_images": Key("fail", choice("fail", "skip"), "what a photo that cannot be read does: stop the run, or be skipped and counted"),
     "decisions": Key("", text(), "CSV of decisions about photos of train: keep, drop, relabel CLASS (python -m src_mindspore.data.cleaning writes it); '': none"),
     "pseudo_labels": Key("", text(), "CSV of photos that a model labelled, which join train (python -m src_mindspore.training.pseudo_labels writes it); '': none"),
@@ -120,7 +122,7 @@ KEYS = {
     "stop_patience": Key(0, integer(0, 100_000), "validations without a gain after which training ends; 0: never"),
 
     # --- head
-    "head": Key("linear", choice("linear", "rbf", "svd", "svm_linear", "svm_rbf"), "linear: one Dense layer; rbf: similarity to training photos, then a Dense layer; svd: the strongest directions of the training features, then a Dense layer; svm_...: a support vector machine, fitted at once"),
+    "head": Key("linear", choice("linear", "rbf", "svd", "se", "cbam", "svm_linear", "svm_rbf"), "linear: one Dense layer; rbf: similarity to training photos, then a Dense layer; svd: the strongest directions of the training features, then a Dense layer; se, cbam: attention on the unpooled map (--reduction none), then a Dense layer; svm_...: a support vector machine, fitted at once"),
     "svm_c": Key(1.0, number(1e-6, 1e6), "svm: how much a photo on the wrong side of the margin costs"),
     "rbf_centres": Key(2048, integer(2, 20_000), "rbf: how many training photos a photo is compared with; all of them where there are fewer"),
     "rbf_width": Key(1024, integer(2, 20_000), "rbf: values left of the comparisons after whitening"),
@@ -168,6 +170,7 @@ KEYS = {
     "keep_checkpoints": Key(3, integer(1, 100_000), "how many of the best head checkpoints are kept"),
     "save_ckpt_path": Key("", text(), "folder for the head checkpoints, in a folder of the run's name; '': the run's folder"),
     "export_path": Key("", text(), "a further copy of the exported MindIR; '': only in the run's folder"),
+    "tensorboard": Key(False, flag(), "live charts: also write TensorBoard event files into the run's folder"),
     "language": Key("en", choice("en", "zh"), "class names in plots and tables"),
 }
 

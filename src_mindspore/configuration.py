@@ -79,6 +79,19 @@ def text():
     return Rule(parse, "a text")
 
 
+def pattern():
+    """A Rule: a regular expression; or '' for none."""
+    def parse(value):
+        if not isinstance(value, str):
+            raise ValueError
+        try:
+            re.compile(value)
+        except re.error:
+            raise ValueError from None
+        return value
+    return Rule(parse, "a regular expression")
+
+
 def choice(*options):
     """A Rule: one of the options; None is written none."""
     def parse(value):
@@ -257,6 +270,10 @@ def resolve(keys, presets, default_preset, *, preset=None, yaml_path=None, flags
     return result
 
 
+# Heads that read a feature map with its positions; the first one also reads pooled features.
+ON_MAPS = ("linear", "se", "cbam")
+
+
 def _check_together(config):
     """Refuse combinations of values that are each allowed but contradict one another."""
     if config.upsample and (config.mixup or config.cutmix):
@@ -290,9 +307,13 @@ def _check_together(config):
         raise LabError(f"reduction none keeps every position of the feature map, which has one for "
                        f"32x32 pixels; the input is {height}x{width}. Take a square input whose "
                        "side is a multiple of 32, or another --reduction.")
-    if config.reduction is None and (config.normalise or config.head != "linear"):
+    if config.reduction is None and (config.normalise or config.head not in ON_MAPS):
         raise LabError("reduction none keeps every position of the feature map; it goes with "
-                       "--head linear --normalise false only.")
+                       f"--normalise false and --head {', '.join(ON_MAPS)} only.")
+    if config.reduction is not None and config.head in ON_MAPS[1:]:
+        raise LabError(f"The head {config.head} weighs the positions of the feature map, and "
+                       f"reduction {config.reduction} leaves none. Add --reduction none "
+                       "--normalise false; the cache is about 25 times as large.")
 
     if config.reduction is None and config.backbones:
         raise LabError("reduction none keeps every position of the feature map, and backbones are "

@@ -10,7 +10,9 @@ turned a little fall below COPY; down to ALIKE practically every pair of object 
 one and the same, and photos of different classes stay below 0.85.
 """
 import dataclasses
+import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -21,6 +23,7 @@ from tqdm import tqdm
 
 from src_mindspore.data.decode import load_rgb
 from src_mindspore.data.threads import map_in_order
+from src_mindspore.errors import LabError
 
 COPY = 0.983
 ALIKE = 0.90
@@ -75,7 +78,7 @@ def find_duplicates(root, records, progress=True):
     return duplicate_groups(records, similar_pairs(root, records, progress))
 
 
-def group_ids(root, records, progress=True):
+def group_ids(root, records, progress=True, group_by=""):
     """Number the photos so that copies and altered copies of one photo share a number.
 
     Here similarity of ALIKE is enough: a wrong link costs a split nothing, a missed one makes its
@@ -83,11 +86,36 @@ def group_ids(root, records, progress=True):
 
     Args:
         root, records, progress: as in `find_duplicates`.
+        group_by: str, a regular expression: photos of one class in whose file names it finds the
+            same text share a number too (several views of one object, frames of one film).
 
     Returns:
         (N,) int32, one number per record, from 0.
+
+    Raises:
+        LabError: a file name in which the expression finds nothing.
     """
-    return link(len(records), similar_pairs(root, records, progress), ALIKE)
+    pairs = similar_pairs(root, records, progress)
+    strong = pairs.similarity >= ALIKE
+    left, right = list(pairs.left[strong]), list(pairs.right[strong])
+    if group_by:
+        first_of = {}
+        for number, record in enumerate(records):
+            first = first_of.setdefault(_common_name(record, group_by), number)
+            left.append(first)
+            right.append(number)
+    return _connected(len(records), left, right)
+
+
+def _common_name(record, group_by):
+    """Return what a photo has in common with those it belongs to: its class, and a part of its
+    file's name."""
+    found = re.search(group_by, Path(record.path).name)
+    if not found:
+        raise LabError(f"group_by is {group_by!r}, which finds nothing in the file name of "
+                       f"{record.path}. Expected a regular expression that every name of a photo "
+                       "holds, for example '^[^_]+' for what stands before the first _.")
+    return record.label, found[0]
 
 
 def duplicate_groups(records, pairs, least=COPY):
@@ -108,7 +136,11 @@ def duplicate_groups(records, pairs, least=COPY):
 def link(count, pairs, least):
     """Return (count,) int32: the connected component of each record, joined by similar pairs."""
     strong = pairs.similarity >= least
-    edges = (np.ones(strong.sum(), np.int8), (pairs.left[strong], pairs.right[strong]))
+    return _connected(count, pairs.left[strong], pairs.right[strong])
+
+
+def _connected(count, left, right):
+    edges = (np.ones(len(left), np.int8), (left, right))
     return connected_components(coo_array(edges, shape=(count, count)), directed=False)[1]
 
 

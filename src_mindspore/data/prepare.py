@@ -71,7 +71,8 @@ def prepare_photos(config, progress=True):
     _require_taller(records, banner_rows(config.crop_bottom, root))
     if "val" not in folder.splits:
         folder = split_plain(folder, records, config.seed, config.val_fraction,
-                             splits_dir=Path(config.results_path) / "splits")
+                             splits_dir=Path(config.results_path) / "splits",
+                             group_by=config.group_by)
         split_of = {file.path: split for split, file in folder.files()}
         records = [dataclasses.replace(r, split=split_of[r.path]) for r in records
                    if r.path in split_of]

@@ -21,7 +21,7 @@ from src_mindspore.errors import LabError
 MAX_FOLDS = 20
 
 
-def split_plain(folder, records, seed, val_fraction=0.2, *, splits_dir):
+def split_plain(folder, records, seed, val_fraction=0.2, *, splits_dir, group_by=""):
     """Divide the photos to learn from into train and val, once; later calls read the file.
 
     Args:
@@ -31,7 +31,9 @@ def split_plain(folder, records, seed, val_fraction=0.2, *, splits_dir):
         val_fraction: float in (0, 1), approximate: copies of a photo are never separated, and
             every class with two different photos has one on each side.
         splits_dir: str or Path of the folder for split files. The name of the file holds the
-            folder's name, a digest of the photos' paths and bytes, the seed and the fraction.
+            folder's name, a digest of the photos' paths and bytes, the seed and the fraction (and
+            of group_by, where it is given).
+        group_by: str, see `duplicates.group_ids`.
 
     Returns:
         ImageFolder with the splits train and val.
@@ -46,11 +48,14 @@ def split_plain(folder, records, seed, val_fraction=0.2, *, splits_dir):
         raise LabError(f"{folder.root} already has a val folder; a split is made only for folders "
                        "without. Rename val if another one should be drawn from train.")
     records, digest, stem = _identity(folder, records)
+    if group_by:
+        stem += f"-by{files.sha256_of_json(group_by)[:8]}"
     path = files.Path(splits_dir) / f"{stem}-seed{seed}-val{val_fraction:g}.json"
     if path.exists():
         splits = _read(path, records, folder.classes)
     else:
-        in_val = _draw(records, group_ids(folder.root, records), seed, val_fraction, folder)
+        groups = group_ids(folder.root, records, group_by=group_by)
+        in_val = _draw(records, groups, seed, val_fraction, folder)
         splits = {name: [r.path for r, side in zip(records, in_val, strict=True) if side == chosen]
                   for name, chosen in (("train", False), ("val", True))}
         files.write_json(path, {"data": folder.root.resolve().name, "seed": seed,

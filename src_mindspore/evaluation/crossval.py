@@ -160,7 +160,8 @@ def crossval_data(photos, backbone, config, asked_backbone=None):
 
     cache = extract_splits(photos, backbone, config, ("train",))["train"]
     clean = extract_clean(photos, asked_backbone or backbone, config, "train")
-    groups = group_ids(photos.root, photos.splits["train"], progress=False)
+    groups = group_ids(photos.root, photos.splits["train"], progress=False,
+                       group_by=config.group_by)
     return CrossvalData(cache, clean, groups, config.memory_limit_mb)
 
 

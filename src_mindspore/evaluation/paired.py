@@ -52,6 +52,60 @@ def mcnemar(first, second):
     return Paired(one, other, float(p_value))
 
 
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How much more often a recipe is right than another on the same photos.
+
+    Attributes:
+        mean: float, the difference of the two accuracies, -1 to 1.
+        low, high: float, 95 % interval.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self):
+        """'helps' or 'hurts' where the interval leaves 0 out, else 'no evidence'."""
+        return "helps" if self.low > 0 else "hurts" if self.high < 0 else "no evidence"
+
+
+def paired_difference(first, second, groups, weights=None, resamples=2000):
+    """Compare the second recipe with the first over several seeds, by the bootstrap over photos.
+
+    Efron, "Bootstrap Methods: Another Look at the Jackknife" (Annals of Statistics 7, 1979), with
+    whole groups drawn, because copies of one photo are not independent (Field and Welsh, JRSS B
+    69, 2007).
+
+    Args:
+        first, second: (S, N) bool, which of the same photos each was right about, a row a seed.
+        groups: (N,) int, photos of one number are drawn together.
+        weights: (N,) float that sum to 1, of the photos; None: all equal (accuracy). With 1 / (C n)
+            for a photo of a class of n the difference is that of macro recall.
+        resamples: int.
+
+    Returns:
+        Difference, second minus first.
+
+    Raises:
+        LabError: the two are not equally long.
+    """
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    if first.shape != second.shape:
+        raise LabError(f"The recipes answered about {first.shape} and {second.shape} photos; "
+                       "expected the same photos and seeds in the same order.")
+    count = first.shape[1]
+    weights = np.full(count, 1 / count) if weights is None else np.asarray(weights, float)
+    gain = (second - first).mean(axis=0) * weights
+    of_group = np.bincount(groups, gain)
+    weight = np.bincount(groups, weights)
+    draws = np.random.default_rng(0).multinomial(
+        len(of_group), np.full(len(of_group), 1 / len(of_group)), resamples)
+    low, high = np.percentile(draws @ of_group / (draws @ weight), (2.5, 97.5))
+    return Difference(float(gain.sum()), float(low), float(high))
+
+
 def right_in_folds(cache, groups, channels, classes, config, folds=3):
     """Cross-validate a recipe on one cache, photo by photo.
 

@@ -11,6 +11,7 @@ from src_mindspore.evaluation.plots import plot_class_balance, plot_confusion, p
 from src_mindspore.evaluation.report import explain_interval, write_report
 from src_mindspore.evaluation.tables import prediction_rows, write_csv
 from src_mindspore.files import write_json
+from src_mindspore.training.live_charts import MOST_PHOTOS, charts_of
 
 PICTURES = {"curves": "curves.png", "confusion": "confusion.png", "mistakes": "mistakes.png",
             "class_balance": "class_balance.png"}
@@ -30,6 +31,12 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
     plot_class_balance({split: _per_class(records, len(photos.classes))
                         for split, records in photos.splits.items()},
                        photos.classes, folder / "class_balance.png", language)
+    with charts_of(config, folder) as charts:
+        charts.pictures({name: folder / file for name, file in PICTURES.items()},
+                        chosen.row["epoch"])
+        # Every so many, so that all classes have their turn.
+        paths = [photos.root / record.path for record in photos.splits["val"]]
+        charts.photos("val_photos", paths[::max(1, len(paths) // MOST_PHOTOS)])
     write_csv(folder / "predictions_val.csv", prediction_rows(chosen.predictions, language))
     write_json(folder / "metrics_val.json", chosen.result)
     result = {"epoch": chosen.row["epoch"], "why": chosen.why,

@@ -3,6 +3,7 @@ import dataclasses
 
 from src_mindspore.heads.hidden import HiddenHead
 from src_mindspore.heads.linear import MobileNetV2Head, feature_width
+from src_mindspore.heads.map_attention import BLOCKS, MapAttentionHead
 from src_mindspore.heads.rbf import RBFHead
 from src_mindspore.heads.svd import SVDHead
 from src_mindspore.heads.svm import SVMHead
@@ -14,8 +15,8 @@ class HeadSpec:
 
     Attributes:
         input_channel, hw, num_classes: int.
-        kind: 'linear', 'rbf', 'svd', 'svm_linear' (a linear head fitted as an SVM), 'svm_rbf' or
-            'hidden' (the two Dense layers of a CNN from scratch).
+        kind: 'linear', 'rbf', 'svd', 'se', 'cbam', 'svm_linear' (a linear head fitted as an SVM),
+            'svm_rbf' or 'hidden' (the two Dense layers of a CNN from scratch).
         reduction, activation, has_bias, normalise: as for MobileNetV2Head.
         centres, width: int, as for RBFMap; 0 for a linear head. A HiddenHead has a width. An SVM
             of kernels has none, and as many centres as it has support vectors, which is known when
@@ -44,6 +45,9 @@ class HeadSpec:
                  "has_bias": self.has_bias, "weight_init": weight_init, "seed": seed}
         if self.kind == "hidden":
             return HiddenHead(hw=self.hw, width=self.width, **shape)
+        if self.kind in BLOCKS:
+            return MapAttentionHead(self.kind, self.input_channel, self.hw, self.num_classes,
+                                    self.activation, self.has_bias, weight_init, seed)
         if self.kind != "svm_rbf":
             shape["attention"] = self.attention
         if self.kind == "rbf":
@@ -87,6 +91,8 @@ def head_spec(config, channels, num_classes, train_photos, hw=None):
                       attention=config.attention)
     if config.head == "linear":
         return linear
+    if config.head in BLOCKS:
+        return dataclasses.replace(linear, kind=config.head, normalise=False)
     if config.head == "svd":
         return dataclasses.replace(linear, kind="svd", normalise=False,
                                    components=config.svd_components)

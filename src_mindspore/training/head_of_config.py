@@ -2,6 +2,7 @@
 import numpy as np
 
 from src_mindspore.heads.build import head_spec
+from src_mindspore.training.live_charts import charts_of
 from src_mindspore.training.loop import FittedTrainer, HeadTrainer
 from src_mindspore.training.rows import Split, root_statistics
 from src_mindspore.training.svm import KINDS, fit_svm
@@ -34,9 +35,11 @@ def train(run, caches, backbone, classes, config):
         trainer.restore(*state)
         print(f"training: going on after epoch {len(trainer.history)} of {epochs}")
     try:
-        for row in trainer.run():
-            run.save_epoch(trainer)
-            print_epoch(row, epochs)
+        with charts_of(config, run.folder) as charts:
+            for row in trainer.run():
+                run.save_epoch(trainer)
+                charts.epoch(row)
+                print_epoch(row, epochs)
     except KeyboardInterrupt:
         if not run.candidates(trainer.history):
             raise

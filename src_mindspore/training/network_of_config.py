@@ -1,4 +1,5 @@
 """The network that a configuration asks for, trained on photos, inside a run."""
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from src_mindspore.mobilenetv2 import mobilenet_v2
 from src_mindspore.model import save_model
 from src_mindspore.networks.blocks import he_init
 from src_mindspore.networks.cnn import CHANNELS, HIDDEN, STRIDE, ScratchCNN
+from src_mindspore.training.live_charts import charts_of
 from src_mindspore.training.memory import require_memory
 from src_mindspore.training.network_batches import PhotoSource
 from src_mindspore.training.network_loop import NetworkTrainer
@@ -132,10 +134,13 @@ def train(run, network, sources, config, workers):
         print(f"training: going on after epoch {state[1][-1]['epoch']:g} of {config.epochs} "
               f"(step {trainer.step} of {trainer.total})")
     try:
-        for row in trainer.run():
-            if run:
-                run.save_epoch(trainer)
-                print_row(row, trainer)
+        # One process writes; the charts of the others are off.
+        with charts_of(config, run.folder) if run else contextlib.nullcontext() as charts:
+            for row in trainer.run():
+                if run:
+                    run.save_epoch(trainer)
+                    charts.epoch(row)
+                    print_row(row, trainer)
     except KeyboardInterrupt:
         if not run or not run.candidates(trainer.history):
             raise

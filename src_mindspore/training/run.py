@@ -19,7 +19,8 @@ from src_mindspore.files import explain_os_error, sha256_of_json, write_json, wr
 from src_mindspore.training.selection import rank
 
 # Where a run is written and who may write it do not change what it computes.
-NOT_PART_OF_A_RUN = ("run_name", "results_path", "workers", "language", "export_path")
+NOT_PART_OF_A_RUN = ("run_name", "results_path", "workers", "language", "export_path",
+                     "tensorboard")
 
 
 class Run:

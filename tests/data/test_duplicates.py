@@ -12,6 +12,7 @@ from src_mindspore.data import duplicates
 from src_mindspore.data.duplicates import DuplicateGroup, find_duplicates, group_ids, hash_distance
 from src_mindspore.data.folder import read_folder
 from src_mindspore.data.scan import perceptual_hash, scan
+from src_mindspore.errors import LabError
 
 
 def photo(seed, height=150, width=200):
@@ -117,6 +118,18 @@ def test_group_ids_join_copies_and_slightly_turned_copies(root):
     assert ids["turned.jpg"] == ids["03.jpg"]
     assert ids["same.jpg"] == ids["06.jpg"]
     assert len(set(ids.values())) == 40
+
+
+def test_photos_whose_names_have_a_part_in_common_stay_together(tmp_path):
+    for number, name in enumerate(("a/7_0.jpg", "a/7_1.jpg", "b/7_2.jpg", "a/8_0.jpg")):
+        write(tmp_path, name, encoded(photo(number)))
+    records = scan(read_folder(tmp_path), progress=False)
+    ids = dict(zip((r.path.removeprefix("train/") for r in records),
+                   group_ids(tmp_path, records, False, group_by="^[^_]+"), strict=True))
+    assert ids["a/7_0.jpg"] == ids["a/7_1.jpg"]
+    assert len(set(ids.values())) == 3  # another class is another thing, whatever its name
+    with pytest.raises(LabError, match=r"finds nothing in the file name of .*7_0.jpg"):
+        group_ids(tmp_path, records, False, group_by="-view")
 
 
 def test_the_search_in_blocks_equals_the_search_at_once(root, monkeypatch):

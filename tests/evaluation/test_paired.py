@@ -112,3 +112,37 @@ def test_one_cache_serves_as_a_smaller_one(ask):
 def test_a_cache_that_lacks_passes_or_clean_photos_is_refused(ask, cache, repeat):
     with pytest.raises(LabError, match=f"expected at least {repeat}, and a clean first one"):
         ask(cache, repeat=repeat)
+
+
+def test_a_difference_is_that_of_the_accuracies_with_an_interval_around_it(paired):
+    rng = np.random.default_rng(0)
+    first = rng.random((3, 400)) < 0.7
+    second = first | (rng.random((3, 400)) < 0.2)
+    found = paired.paired_difference(first, second, np.arange(400))
+    assert found.mean == pytest.approx(second.mean() - first.mean())
+    assert 0 < found.low < found.mean < found.high
+    assert found.verdict == "helps"
+    assert paired.paired_difference(second, first, np.arange(400)).verdict == "hurts"
+    assert paired.paired_difference(first, first, np.arange(400)).verdict == "no evidence"
+
+
+def test_copies_of_one_photo_are_one_piece_of_evidence(paired):
+    first = np.zeros((1, 300), bool)
+    second = np.arange(300)[None] % 30 < 2
+    alone = paired.paired_difference(first, second, np.arange(300))
+    second = np.sort(second)  # the same count, now whole groups of ten
+    together = paired.paired_difference(first, second, np.arange(300) // 10)
+    assert together.mean == pytest.approx(alone.mean)
+    assert together.high - together.low > 2 * (alone.high - alone.low)
+
+
+def test_weights_make_it_the_difference_of_macro_recall(paired):
+    labels = np.array([0] * 90 + [1] * 10)
+    first = np.ones((1, 100), bool)
+    second = first.copy()
+    second[0, 95:] = False  # half of the small class
+    weights = 1 / np.bincount(labels)[labels] / 2
+    found = paired.paired_difference(first, second, np.arange(100), weights)
+    assert found.mean == pytest.approx(-0.25)
+    with pytest.raises(LabError, match="same photos and seeds"):
+        paired.paired_difference(first, second[:, :9], np.arange(100))

@@ -1,0 +1,58 @@
+"""The ablation: rows on the same folds, resumed where they ended, votes from kept answers."""
+import json
+
+import numpy as np
+import pytest
+
+from bench import ablation
+from bench.ablation_rows import BASE, TECHNIQUES
+from config import KEYS
+from src_mindspore.errors import LabError
+
+
+def test_every_technique_changes_known_keys_to_allowed_values():
+    for row in TECHNIQUES:
+        for name, value in row.changes.items():
+            assert KEYS[name].rule.parse(value) == value
+        assert row.changes or row.views or row.vote
+    assert len({row.name for row in TECHNIQUES}) == len(TECHNIQUES)
+
+
+def test_rows_bring_the_base_and_the_members_of_a_vote():
+    assert [row.name for row in ablation.rows_named("focal loss")] == [BASE.name, "focal loss"]
+    names = {row.name for row in ablation.rows_named("soft vote of 3 heads")}
+    assert names == {"recommended", "linear head", "svm, rbf", "soft vote of 3 heads"}
+    with pytest.raises(LabError, match="'focal los'.*focal loss"):
+        ablation.rows_named("focal los")
+
+
+def test_rows_are_kept_and_not_measured_again(make_argv, weights_path, tmp_path, capsys,
+                                              monkeypatch):
+    argv = make_argv(features_path=tmp_path / "features", results_path=tmp_path / "results",
+                     epochs=2, val_fraction=0.3)
+    data = argv[argv.index("--dataset_path") + 1]
+    del argv[argv.index("--dataset_path"):argv.index("--dataset_path") + 2]
+    argv += ["--data", data, "--work", str(tmp_path / "work"), "--folds", "2",
+             "--cv_seeds", "1,2", "--rows", "test-time augmentation; soft vote of 3 heads"]
+    ablation.main(argv)
+    rows = {row["name"]: row for row in json.loads((tmp_path / "work/rows.json").read_text())}
+    assert list(rows) == ["recommended", "linear head", "svm, rbf", "test-time augmentation",
+                          "soft vote of 3 heads"]
+    base = rows["recommended"]
+    assert base["top1_mean"] == 0
+    for row in rows.values():
+        assert row["top1"] - base["top1"] == pytest.approx(row["top1_mean"])
+        assert row["top1_low"] <= row["top1_mean"] <= row["top1_high"]
+        # The drawn set is balanced, so there both figures are one.
+        assert row["macro_recall"] == pytest.approx(row["top1"])
+    assert (tmp_path / "work/ablation.png").stat().st_size > 10_000
+    table = (tmp_path / "work/table.md").read_text()
+    assert "**soft vote of 3 heads**" in table
+
+    def refuse(*_):
+        raise AssertionError("trained again")
+    monkeypatch.setattr(ablation.Ablation, "_train", refuse)
+    ablation.main(argv)
+    assert (tmp_path / "work/table.md").read_text().split("\n", 1)[1] == table.split("\n", 1)[1]
+    kept = np.load(next((tmp_path / "work/answers").glob("*.npz")), allow_pickle=False)
+    assert kept["scores"].dtype == np.float32
