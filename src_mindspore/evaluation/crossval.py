@@ -34,9 +34,8 @@ def main(argv):
         "\nflags of this tool: --folds 5, --cv_seeds 1,2,3,4,5, --json FILE; and every key below"))
     seeds = parse_seeds(args.cv_seeds)
     if config.upsample:
-        raise LabError("Which classes are weak has to be found anew within every fold: "
-                       "`python -m bench.upsampling` cross-validates --upsample, this tool does "
-                       "not.")
+        raise LabError("Which classes are weak would have to be found anew within every fold, and "
+                       "this tool does not do that. Leave --upsample out here.")
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos
     from src_mindspore.features.of_config import prepare_backbone

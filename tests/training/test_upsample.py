@@ -100,7 +100,7 @@ def test_a_run_with_further_passes(street, make_argv, finished_run, tmp_path):
 def test_what_does_not_go_together(ask_script, make_argv):
     code, _, err = ask_script(crossval.main, make_argv(upsample=3))
     assert code == 2
-    assert "python -m bench.upsampling" in err
+    assert "found anew within every fold" in err
     code, _, err = ask_script(crossval.main, make_argv(upsample=3, mixup=0.2))
     assert code == 2
     assert "not supported" in err
