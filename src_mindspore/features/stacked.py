@@ -55,3 +55,31 @@ class StackedCache:
                            f"in memory; memory_limit_mb is {memory_limit_bytes / 2**20:.0f}. "
                            "Raise it, or lower --repeat or --upsample.")
         return np.concatenate((parts[0], parts[1][self.used]))
+
+
+class FirstPass:
+    """The clean first pass of a cache, as if it had been extracted alone.
+
+    Args:
+        cache: FeatureCache computed with include_clean.
+
+    Attributes:
+        labels: (P,) int32, of the photos in their order.
+
+    Raises:
+        LabError: the first pass is augmented.
+    """
+
+    def __init__(self, cache):
+        if not cache.what["include_clean"]:
+            raise LabError(f"The first pass of {cache.folder} is augmented; expected features "
+                           "computed with --include_clean true.")
+        self.cache = cache
+        self.rows = np.flatnonzero(cache.index[:, 1] == 0)
+        self.labels = cache.labels[self.rows]
+
+    def features(self, columns=slice(None), memory_limit_bytes=None):
+        """Return (P, F) float32 rows, or rows on disk; see `FeatureCache.features`."""
+        from src_mindspore.training.rows import subset
+
+        return subset(self.cache.features(columns, memory_limit_bytes), self.rows)
