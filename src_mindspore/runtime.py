@@ -32,6 +32,20 @@ def set_environment(environ=os.environ):
     environ.setdefault("GLOG_v", "3")
 
 
+def import_openvino():
+    """Import OpenVINO without the message it otherwise sends to its makers at every import.
+
+    Returns:
+        The module.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # OpenVINO then takes its own empty stand-in
+    import openvino
+    return openvino
+
+
 def check_versions(version_of=metadata.version):
     """Refuse combinations that are known to be wrong.
 

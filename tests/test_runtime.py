@@ -153,3 +153,14 @@ def test_help_and_mistakes_answer_without_mindspore(arguments, code, words):
     assert not imported
     assert words in text
     assert "Traceback" not in text
+
+
+def test_openvino_is_imported_without_its_telemetry():
+    script = """import json, sys
+sys.path.insert(0, ".")
+from src_mindspore.runtime import import_openvino
+core = import_openvino().Core()
+from openvino.tools.ovc import telemetry_utils
+print(json.dumps([telemetry_utils.tm.__name__, "CPU" in core.available_devices,
+                  sorted(name for name in sys.modules if name.startswith("openvino_telemetry."))]))"""
+    assert in_a_fresh_process(script) == ["openvino.tools.ovc.telemetry_stub", True, []]

@@ -17,6 +17,7 @@ from src_mindspore.data.decode import decode, read_file
 from src_mindspore.data.preprocess import PreprocessSpec, preprocess
 from src_mindspore.errors import LabError
 from src_mindspore.files import read_json, replacing, sha256_of, write_json
+from src_mindspore.runtime import import_openvino
 
 ENGINES = ("mindspore", "onnxruntime", "openvino")
 # Largest difference of a logit from MindSpore's, relative to the largest logit or 1.
@@ -205,9 +206,8 @@ def _onnxruntime(path):
 
 
 def _openvino(path):
-    import openvino
-    network = openvino.compile_model(str(path), "CPU", {"PERFORMANCE_HINT": "LATENCY",
-                                                        "INFERENCE_PRECISION_HINT": "f32"})
+    network = import_openvino().compile_model(
+        str(path), "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
     return lambda images: network(images)[0]
 
 

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from src_mindspore.features.engines.base import ExportedEngine
-from src_mindspore.runtime import ISA_VARIABLE, usable_cores
+from src_mindspore.runtime import ISA_VARIABLE, import_openvino, usable_cores
 
 
 class OpenVINOEngine(ExportedEngine):
@@ -21,8 +21,7 @@ class OpenVINOEngine(ExportedEngine):
 
     def load(self, path):
         """Compile the network at `path`, one infer request a stream."""
-        import openvino
-
+        openvino = import_openvino()
         cores = usable_cores()
         core = openvino.Core()
         model = core.read_model(str(path))
