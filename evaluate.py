@@ -22,6 +22,7 @@ def main(argv):
     args = parse(argv)
     runtime.start()
     from src_mindspore.data.tta import TTASpec
+    from src_mindspore.evaluation.accelerate import accelerate
     from src_mindspore.evaluation.metrics import evaluate
     from src_mindspore.evaluation.photos_of_model import photos_for
     from src_mindspore.evaluation.predict import check_colour_order, predict
@@ -29,6 +30,7 @@ def main(argv):
     from src_mindspore.model import load_mindir, load_model
 
     model = load_mindir(args.mindir) if args.mindir else load_model(args.ckpt, args.batch_size)
+    model = accelerate(model, args.engine, Path(config.features_path) / "engines")
     root, paths, labels, skipped, split = photos_for(
         model.classes, args.data, args.split, args.bad_images, Path(config.results_path) / "splits")
     tta = TTASpec(args.tta, args.tta_views, args.tta_average)
@@ -41,6 +43,7 @@ def main(argv):
                   "colour_order": check_colour_order(model, predictions, tta),
                   "split": split, "tta": args.tta, "tta_spec": tta.to_dict(),
                   "model_sha256": model.sha256,
+                  "engine": model.engine.name if model.engine else "mindspore",
                   "skipped": [{"path": r.path, "reason": r.reason} for r in skipped]}
     write_evaluation(predictions, result, out, args.language, args.json)
     print_result(predictions, result, out, args.language, skipped)
@@ -66,6 +69,9 @@ def parse(argv):
     parser.add_argument("--language", choices=("en", "zh"), default=config.language)
     parser.add_argument("--bad_images", choices=("fail", "skip"), default="fail")
     parser.add_argument("--batch_size", type=int, default=config.eval_batch_size)
+    parser.add_argument("--engine", choices=("auto", "mindspore", "openvino", "onnxruntime"),
+                        default="mindspore", help="who answers (default %(default)s); photos on "
+                        "which another engine is not sure are asked of MindSpore again")
     args = parser.parse_args(argv)
     if bool(args.ckpt) == bool(args.mindir):
         raise LabError("Name one model: --ckpt FILE (for example results/latest/best.ckpt) or "

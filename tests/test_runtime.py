@@ -161,6 +161,6 @@ sys.path.insert(0, ".")
 from src_mindspore.runtime import import_openvino
 core = import_openvino().Core()
 from openvino.tools.ovc import telemetry_utils
-print(json.dumps([telemetry_utils.tm.__name__, "CPU" in core.available_devices,
-                  sorted(name for name in sys.modules if name.startswith("openvino_telemetry."))]))"""
+loaded = sorted(name for name in sys.modules if name.startswith("openvino_telemetry."))
+print(json.dumps([telemetry_utils.tm.__name__, "CPU" in core.available_devices, loaded]))"""
     assert in_a_fresh_process(script) == ["openvino.tools.ovc.telemetry_stub", True, []]

@@ -127,7 +127,7 @@ def test_openvino_cuts_a_batch_into_its_streams(cores, reference, photos, export
     from src_mindspore.features.engines import OpenVINOEngine, openvino_engine
     from src_mindspore.features.engines.choose import path_of_export
     monkeypatch.setattr(openvino_engine, "usable_cores", lambda: cores)
-    engine = OpenVINOEngine(reference, path_of_export(reference, exported), (SIZE, SIZE))
+    engine = OpenVINOEngine(reference, path_of_export(reference, exported))
     expected = reference(photos)
     np.testing.assert_allclose(engine(photos), expected, rtol=0, atol=1e-3 * expected.max())
 

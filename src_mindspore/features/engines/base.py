@@ -40,13 +40,35 @@ class Engine(abc.ABC):
         """Compute the features of exactly batch_size images."""
 
 
+class NetworkEngine(Engine):
+    """A network in MindSpore: what other engines are exported from and compared with.
+
+    Subclasses have a `network`: Cell (N, *input_shape) -> (N, ...) in evaluation mode.
+
+    Args:
+        identity: str, the same for the same network: its export is found again under it.
+        input_shape: tuple, of one photo.
+        batch_size: int.
+    """
+
+    name = "mindspore"
+
+    def __init__(self, identity, input_shape, batch_size):
+        super().__init__(batch_size)
+        self.identity = identity
+        self.input_shape = tuple(input_shape)
+
+    def infer(self, images):
+        """Compute the answers to exactly batch_size images."""
+        return self.network(ms.Tensor(images)).asnumpy()
+
+
 class ExportedEngine(Engine):
     """The reference's own network, exported by MindSpore to ONNX and run by another library.
 
     Args:
-        reference: MindSporeEngine.
+        reference: NetworkEngine.
         path: Path of the ONNX file; exported when it is absent.
-        image_size: (height, width).
         precision: one of the class's `precisions`.
 
     Raises:
@@ -56,11 +78,11 @@ class ExportedEngine(Engine):
     package: str  # what pip calls it
     precisions = ("float32",)
 
-    def __init__(self, reference, path, image_size, precision="float32"):
+    def __init__(self, reference, path, precision="float32"):
         super().__init__(reference.batch_size)
         self.precision = precision
         if not path.exists():
-            example = ms.Tensor(np.zeros((self.batch_size, 3, *image_size), np.float32))
+            example = ms.Tensor(np.zeros((self.batch_size, *reference.input_shape), np.float32))
             export_network(reference.network, example, path, "ONNX")
         self.load(path)
 

@@ -29,7 +29,7 @@ def choose_engine(name, reference, folder, precision="float32"):
     Args:
         name: 'mindspore', 'openvino', 'onnxruntime', or 'auto': the fastest of these that is
             installed and agrees with MindSpore.
-        reference: MindSporeEngine.
+        reference: MindSporeEngine, or another NetworkEngine.
         folder: Path, where exported networks are kept.
         precision: 'float32' or 'bf16'. bf16 is used only when asked for, because a prediction
             near a tie may change; 'auto' falls back to float32 where it cannot be had.
@@ -65,15 +65,8 @@ def choose_engine(name, reference, folder, precision="float32"):
 
 def path_of_export(reference, folder):
     """Return the Path of the reference's ONNX file in a folder of exported networks."""
-    backbone, (height, width) = reference.backbone, image_size(reference)
-    return Path(folder) / (f"{backbone.sha256[:16]}-{backbone.padding}-{reference.pooling}-"
-                           f"{reference.batch_size}x{height}x{width}.onnx")
-
-
-def image_size(reference):
-    """Return (height, width) of the reference's input."""
-    spec = reference.backbone.preprocess
-    return spec.image_height, spec.image_width
+    shape = "x".join(map(str, (reference.batch_size, *reference.input_shape)))
+    return Path(folder) / f"{reference.identity}-{shape}.onnx"
 
 
 def _why_no_bf16(name):
@@ -105,7 +98,7 @@ def _load(cls, reference, path, precision):
         # The version first: an absent library needs no export.
         if cls.version() is None:
             raise ImportError
-        return cls(reference, path, image_size(reference), precision)
+        return cls(reference, path, precision)
     except ImportError:
         raise LabError(f"it is not installed (pip install {cls.package})") from None
     except LabError:
@@ -123,7 +116,7 @@ def _probes(name, classes, reference, path, precision):
     record = path.with_suffix(f".{name}-{precision}.json")
     if precision == "bf16":
         # MindSpore's oneDNN reads its limit at its first use, and OpenVINO must be without it.
-        reference(np.zeros((1, 3, *image_size(reference)), np.float32))
+        reference(np.zeros((1, *reference.input_shape), np.float32))
     try:
         known = json.loads(record.read_text(encoding="utf-8"))
         if known["subject"] == _subject(path, classes):
@@ -131,7 +124,7 @@ def _probes(name, classes, reference, path, precision):
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not measured yet, or the note is damaged: measure
     batch = np.random.default_rng(0).uniform(
-        -1, 1, (reference.batch_size, 3, *image_size(reference))).astype(np.float32)
+        -1, 1, (reference.batch_size, *reference.input_shape)).astype(np.float32)
     expected = reference(batch)
     engines, probes = {}, {}
     if precision == "float32":

@@ -6,7 +6,7 @@ from mindspore import nn
 
 from src_mindspore.backbones.folding import fold_batchnorm
 from src_mindspore.backbones.registry import entry_of
-from src_mindspore.features.engines.base import Engine
+from src_mindspore.features.engines.base import NetworkEngine
 from src_mindspore.heads.linear import GlobalPooling
 
 
@@ -20,7 +20,7 @@ class _Pooled(nn.Cell):
         return self.pooling(self.backbone(x))
 
 
-class MindSporeEngine(Engine):
+class MindSporeEngine(NetworkEngine):
     """The backbone in graph mode, BatchNorm folded, pooled inside the graph.
 
     The network is made when it is first needed: where everything is cached, it never is.
@@ -31,10 +31,9 @@ class MindSporeEngine(Engine):
         batch_size: int.
     """
 
-    name = "mindspore"
-
     def __init__(self, backbone, pooling, batch_size):
-        super().__init__(batch_size)
+        super().__init__(f"{backbone.sha256[:16]}-{backbone.padding}-{pooling}",
+                         backbone.preprocess.input_shape, batch_size)
         self.backbone = backbone
         self.pooling = pooling
 
@@ -47,7 +46,3 @@ class MindSporeEngine(Engine):
         fold_batchnorm(copy)
         pool = nn.Identity() if self.pooling == "none" else GlobalPooling(self.pooling)
         return _Pooled(copy, pool).set_train(False)
-
-    def infer(self, images):
-        """Compute the features of exactly batch_size images."""
-        return self.network(ms.Tensor(images)).asnumpy()
