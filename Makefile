@@ -34,6 +34,8 @@ test: env lint
 
 bench: env
 	@$(PY) -m bench.street
+	@$(PY) -m bench.extraction
+	@$(PY) -m bench.latency
 
 stream-env:
 	@$(PYTHON) -m src_mindspore.environment flink
