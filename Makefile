@@ -35,6 +35,7 @@ test: env lint
 bench: env
 	@$(PY) -m bench.street
 	@$(PY) -m bench.extraction
+	@$(PY) -m bench.head
 	@$(PY) -m bench.latency
 
 stream-env:

@@ -1,0 +1,122 @@
+"""Head training: ours, the same loop in PyTorch with its DataLoader, and scikit-learn.
+
+    .venv/bin/python -m bench.head [--rounds 5] [--epochs 40]
+
+16,392 rows of 2,560 features, as 2,049 photos in 8 passes give: drawn around 26 class centres, so
+that no class is free of mistakes. Ours and PyTorch: one Dense layer, Momentum, batch 64, cosine.
+scikit-learn's LogisticRegression is stopped when its training loss is what ours ended with.
+"""
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bench.peers import ask_torch, make_environment
+from config import DEFAULT_PRESET, KEYS, PRESETS
+from src_mindspore import runtime
+from src_mindspore.configuration import Parser, resolve
+from src_mindspore.errors import run_as_script
+from src_mindspore.evaluation.tables import format_table
+
+ROWS, VAL_ROWS, WIDTH, CLASSES = 16_392, 2_080, 2_560, 26
+SETTINGS = {"batch_size": 64, "lr": 0.02, "seed": 1}
+
+
+def main(argv):
+    """Measure and print the table."""
+    parser = Parser(prog="python -m bench.head", description=__doc__,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=40)
+    args = parser.parse_args(argv)
+    make_environment()
+    runtime.start()
+    data = draw_rows()
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        path = Path(temporary) / "rows.npz"
+        np.savez(path, **data)
+        rounds = []
+        for number in range(args.rounds):
+            ours = train_ours(data, args.epochs)
+            rounds.append({"ours": ours,
+                           "PyTorch, DataLoader": ask_torch(
+                               task="train", rows=str(path), classes=CLASSES, epochs=args.epochs,
+                               cores=runtime.usable_cores(), **SETTINGS),
+                           "scikit-learn": train_sklearn(data, ours["loss"])})
+            print(f"round {number + 1}: " + ", ".join(
+                f"{name} {result['seconds']:.1f} s" for name, result in rounds[-1].items()),
+                flush=True)
+    print("\n" + runtime.describe()["processor"] + f", {runtime.usable_cores()} cores, "
+          + time.strftime("%Y-%m-%d") + f"; {ROWS:,} rows of {WIDTH:,}, {args.epochs} epochs")
+    print(format_table(("candidate", "s", "to ours", "training loss", f"accuracy of {VAL_ROWS}"), [
+        (name, f"{statistics.median(r[name]['seconds'] for r in rounds):.1f}",
+         f"{statistics.median(r[name]['seconds'] / r['ours']['seconds'] for r in rounds):.1f}",
+         f"{rounds[-1][name]['loss']:.3f}", f"{rounds[-1][name]['accuracy']:.1%}")
+        for name in rounds[0]]))
+
+
+def draw_rows():
+    """Return x, y, val_x, val_y: float32 rows around their class centres, and int32 classes."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(0, 0.09, (CLASSES, WIDTH))
+    data = {}
+    for prefix, count in (("", ROWS), ("val_", VAL_ROWS)):
+        labels = np.arange(count) % CLASSES
+        data[f"{prefix}x"] = (centres[labels] + rng.normal(0, 1, (count, WIDTH))).astype(np.float32)
+        data[f"{prefix}y"] = labels.astype(np.int32)
+    return data
+
+
+def train_ours(data, epochs):
+    """Train as train_head.py does, with what it measures after every epoch; seconds, results."""
+    from src_mindspore.heads.build import HeadSpec
+    from src_mindspore.training.loop import HeadTrainer
+    from src_mindspore.training.rows import Split
+
+    config = resolve(KEYS, PRESETS, DEFAULT_PRESET, preset="course_best", flags={
+        "epochs": epochs, "batch_size": SETTINGS["batch_size"], "lr_max": SETTINGS["lr"],
+        "optimizer": "momentum", "momentum": 0.9, "weight_decay": 0, "weight_init": "he",
+        "reduction": "mean+max", "has_bias": True, "seed": SETTINGS["seed"]})
+    head = HeadSpec(WIDTH // 2, 7, CLASSES, reduction="mean+max").build()
+    trainer = HeadTrainer(head, Split(data["x"], data["y"]), Split(data["val_x"], data["val_y"]),
+                          config)
+    started = time.perf_counter()
+    trainer.train_to_the_end()
+    seconds = time.perf_counter() - started
+    logits = trainer.logits(trainer.val)
+    return {"seconds": seconds, "loss": loss_of(trainer.logits(trainer.train), data["y"]),
+            "accuracy": float((logits.argmax(1) == data["val_y"]).mean())}
+
+
+def loss_of(logits, labels):
+    """Return the mean cross-entropy."""
+    from scipy.special import logsumexp
+    return float((logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels]).mean())
+
+
+def train_sklearn(data, wanted_loss):
+    """Fit LogisticRegression, with twice the iterations until its loss is as wanted; the time of
+    the fit that reached it.
+    """
+    import warnings
+
+    from sklearn.linear_model import LogisticRegression
+    for iterations in (2, 4, 8, 16, 32, 64, 128):
+        model = LogisticRegression(C=np.inf, max_iter=iterations)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            started = time.perf_counter()
+            model.fit(data["x"], data["y"])
+            seconds = time.perf_counter() - started
+        loss = loss_of(model.decision_function(data["x"]), data["y"])
+        if loss <= wanted_loss:
+            break
+    return {"seconds": seconds, "loss": loss,
+            "accuracy": model.score(data["val_x"], data["val_y"])}
+
+
+if __name__ == "__main__":
+    run_as_script(main)
