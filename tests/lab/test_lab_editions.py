@@ -1,8 +1,7 @@
-"""The committed notebooks: built from their sources, without spoilers, whole, and they run."""
+"""The committed notebooks: built from their sources, without spoilers, whole."""
 import ast
 import base64
 import io
-import os
 import re
 from pathlib import Path
 
@@ -11,23 +10,21 @@ import pytest
 from cvttf_NotoSansCJK_Regular import get_TTF_path
 from matplotlib.ft2font import FT2Font
 from PIL import Image
+from running import outputs_of, printed
 
 from lab.build import (
     LAB,
-    execute,
     path_of,
     skeleton,
     solution_edition,
     student_edition,
 )
 from lab.source import MARKERS, code_alone, read_source, solution_lines, source_names
-from lab.start import DRAWN_VARIABLE, LANGUAGES
+from lab.start import LANGUAGES
 
 ROOT = LAB.parent
 NAMES = source_names()
 EDITIONS = ("student", "solution")
-# Two kernels on two cores, nothing cached: five notebooks have to fit into nine minutes.
-CELL_SECONDS = 180
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -37,14 +34,6 @@ def source(request):
 
 def committed(source, language, edition):
     return nbformat.read(path_of(source.name, language, edition), as_version=4)
-
-
-def outputs_of(notebook):
-    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
-
-
-def printed(notebook):
-    return "".join(o.get("text", "") for o in outputs_of(notebook) if o.output_type == "stream")
 
 
 def test_there_are_notebooks():
@@ -148,22 +137,6 @@ def test_code_calls_the_library(source):
     imported = {node.module for cell in source.cells if cell.kind == "code"
                 for node in ast.walk(ast.parse(cell.text)) if isinstance(node, ast.ImportFrom)}
     assert any(module.startswith("src_mindspore.") for module in imported)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_solutions_run_from_top_to_bottom(source, language, weights_path, monkeypatch):
-    """English on the drawn set always, Chinese on the photos where there are any."""
-    if language == "en":
-        monkeypatch.setenv(DRAWN_VARIABLE, "1")
-    elif not os.environ.get("LAB_DATA"):
-        pytest.skip("LAB_DATA is not set: it names the folder that holds the real photos")
-    notebook = solution_edition(source, language)
-    # In the folder where the reader opens it; the first cell finds the root.
-    execute(notebook, LAB / "solutions" / language, CELL_SECONDS)
-    text = printed(notebook)
-    assert "missing from" not in text
-    assert ("drawn-lab" in text) == (language == "en")
 
 
 def test_the_root_is_found_from_the_root_too(source):
