@@ -82,7 +82,7 @@ def test_two_processes_end_with_the_weights_of_one(mindspore, tmp_path, monkeypa
 def test_a_killed_process_ends_the_job_with_a_message_and_the_same_command_goes_on(
         mindspore, drawn_data, tmp_path):
     flags = {"preset": "cnn_scratch", "dataset_path": drawn_data, "image_height": 32,
-             "image_width": 32, "resize": 40, "crop": 40, "crop_pixels": 32, "epochs": 6,
+             "image_width": 32, "resize": 40, "crop": 40, "crop_pixels": 32, "epochs": 2,
              "batch_size": 10, "eval_batch_size": 15, "validate_every": 1,
              "results_path": tmp_path / "results", "run_name": "cut"}
     line = [sys.executable, "-m", "src_mindspore.launch", "2", "--logs", str(tmp_path / "logs"),
