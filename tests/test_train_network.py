@@ -136,7 +136,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(finished, ask_script, d
     ({"unfreeze": "some"}, "Allowed: none, all, or last:N"),
     ({"crop_pixels": 50}, "crop_pixels is 50, but resize is 40"),
     ({"crop": 50}, "crop is 50, but resize is 40"),
-    ({"head": "rbf"}, "--preset finetune or cnn_scratch"),
+    ({"head": "rbf", "reduction": "mean"}, "--preset finetune or cnn_scratch"),
     ({"batch_size": 9, "accumulate": 2}, "Take a multiple of 2")])
 def test_mistakes_are_explained(ask_script, drawn_data, tmp_path, flags, words):
     code, _, err = ask_script(train_network.main, argv_of(drawn_data, tmp_path, **flags))
