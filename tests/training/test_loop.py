@@ -5,6 +5,7 @@ from easydict import EasyDict
 from sklearn.metrics import log_loss, top_k_accuracy_score
 
 from src_mindspore.errors import LabError
+from src_mindspore.training import schedules
 
 WIDTH, CLASSES = 12, 6
 SETTINGS = {"epochs": 6, "batch_size": 16, "optimizer": "momentum", "lr_init": 0.0, "lr_max": 0.1,
@@ -332,18 +333,22 @@ def test_statistics_are_those_of_the_square_roots(mindspore):
 
 
 @pytest.mark.parametrize("changes", [{}, {"lookahead": 3}, {"optimizer": "adamw"}])
-def test_on_a_plateau_the_rate_falls_to_its_floor(make_trainer, changes):
-    """A rate too small to change the loss is a plateau from the start."""
+def test_on_a_plateau_the_rate_falls_to_its_floor(make_trainer, monkeypatch, changes):
+    """Where nothing counts as a gain, it is a plateau from the start."""
+    monkeypatch.setattr(schedules, "LEAST_GAIN", 10.0)
     changes = {"decay_type": "plateau", "lr_max": 1e-6, "lr_end": 3e-8, "decay_rate": 0.1,
                "warmup_epochs": 0, "epochs": 7, **changes}
     trainer = make_trainer(**changes)
-    rows = list(trainer.run())
+    epochs = trainer.run()
+    rows = [next(epochs) for _ in range(3)]
+    state = {name: value.copy() for name, value in trainer.state().items()}  # they are views
+    before = weights_of(trainer)["dense.weight"]
+    rows += epochs
     assert [row["learning_rate"] for row in rows] == pytest.approx(
         [1e-6, 1e-6, 1e-6, 1e-7, 1e-7, 3e-8, 3e-8])
-    before = weights_of(trainer)["dense.weight"]
     resumed = make_trainer(**changes)
-    resumed.restore(trainer.state(), rows[:3])
-    resumed.run().__next__()
+    resumed.restore(state, rows[:3])
+    next(resumed.run())
     assert resumed.history[3]["learning_rate"] == pytest.approx(1e-7)
     # The optimizer takes the lowered rate, not only the history.
     moved = np.abs(weights_of(resumed)["dense.weight"] - before).max()
