@@ -250,10 +250,10 @@ for name, right in rights.items():
         print(f"{name:24s} {test.only_first:3d} : {test.only_second:3d}  p = {test.p_value:.3f}")
 
 # %% [markdown] lang="zh"
-# 冒号左边是只有它答对的照片数，右边是只有“三个拼接”答对的。读这张表要小心两件事。第一，p 大不等于“一样好”，只是这么多照片看不出差别。第二，这里的图片很可能是画出来的，输入又只有 96 像素：**方法可以照搬，数字不能**。真实照片上的完整比较在 `docs/fused.md`，命令是 `python -m bench.fused_ablation`。
+# 冒号左边是只有它答对的照片数，右边是只有“三个拼接”答对的。读这张表要小心两件事。第一，p 大不等于“一样好”，只是这么多照片看不出差别。第二，这里的图片很可能是画出来的，输入又只有 96 像素：**方法可以照搬，数字不能**。要在自己的照片上做完整的比较，命令是 `python -m bench.fused_ablation`；它测什么、目前知道什么，见 `docs/fused.md`。
 
 # %% [markdown] lang="en"
-# Left of the colon: photos that this one alone was right about; right of it: those that only the joined features were. Two warnings. A large p does not mean "equally good"; it means that so many photos show no difference. And the pictures here are probably drawn, and read at 96 pixels: **take the method with you, not the numbers**. The whole comparison on real photos is in `docs/fused.md`; the command is `python -m bench.fused_ablation`.
+# Left of the colon: photos that this one alone was right about; right of it: those that only the joined features were. Two warnings. A large p does not mean "equally good"; it means that so many photos show no difference. And the pictures here are probably drawn, and read at 96 pixels: **take the method with you, not the numbers**. `python -m bench.fused_ablation` makes the whole comparison on your photos; what it measures and what is known so far stands in `docs/fused.md`.
 
 # %% [markdown] lang="zh"
 # ### 练习 3：该不该加（2 分）
@@ -397,9 +397,9 @@ times = np.array([row["milliseconds"] for row in good])
 p50, p99 = np.percentile(times, (50, 99))
 plt.figure(figsize=(7, 3))
 plt.hist(times, 40)
-for value, name in ((p50, "p50"), (p99, "p99")):
-    plt.axvline(value, color="black", linestyle="--")
-    plt.text(value, plt.ylim()[1], f"{name} {value:.0f} ms", ha="left", va="top")
+for value, name, style in ((p50, "p50", "--"), (p99, "p99", ":")):
+    plt.axvline(value, color="black", linestyle=style, label=f"{name} {value:.0f} ms")
+plt.legend(loc="upper right")
 plt.xlabel(say(zh="一张照片的毫秒数", en="milliseconds for a photo"))
 plt.ylabel(say(zh="照片数", en="photos"))
 print(say(zh="超过 500 毫秒的：", en="over 500 ms:"), int((times > 500).sum()))
