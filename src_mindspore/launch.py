@@ -42,6 +42,9 @@ def launch(workers, script, argv, logs):
     # msrun starts `python`, whichever that is; it has to be this one.
     env = {**os.environ, "PATH": f"{MSRUN.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     logs.mkdir(parents=True, exist_ok=True)
+    for old in logs.glob("worker_*.log"):
+        # What an earlier job said would be shown, and read, as this one's.
+        old.unlink()
     with open(logs / "msrun.log", "wb") as out:
         job = subprocess.Popen(
             [str(MSRUN), f"--worker_num={workers}", f"--local_worker_num={workers}",

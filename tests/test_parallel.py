@@ -52,6 +52,9 @@ time.sleep({seconds})
 def test_the_end_of_a_job_is_told_in_words(capsys, tmp_path, end, seconds, words):
     script = tmp_path / "job.py"
     script.write_text(JOB.format(end=end, seconds=seconds))
+    # The folder of an earlier job: what that one said is not shown again, nor taken for this one's.
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "worker_0.log").write_text("error: of an earlier job\n" * 1000)
     if words:
         with pytest.raises(LabError) as told:
             launch(2, script, [], tmp_path / "logs")
