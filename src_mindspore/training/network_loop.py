@@ -217,8 +217,8 @@ class NetworkTrainer:
         size = len(parts[0][0])
         for number, (images, labels) in enumerate(parts):
             kept = [ms.Tensor(mask[number * size:(number + 1) * size]) for mask in masks]
-            loss, logits = self.gradients(ms.Tensor(images), ms.Tensor(labels),
-                                          tuple(kept[:-1]), kept[-1])
+            loss, logits = self.gradients(ms.Tensor(images), ms.Tensor(labels), kept[-1],
+                                          *kept[:-1])
             mean += float(loss.asnumpy()) / len(parts)
             totals.update(sums(logits.asnumpy(), labels))
         decay = average_decay(self.config.ema, self.step)

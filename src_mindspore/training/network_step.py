@@ -8,7 +8,8 @@ class Forward(nn.Cell):
     """Loss and logits of photos, with the dropout that training adds.
 
     Masks come from outside, drawn by NumPy from the number of the step: a run that goes on after a
-    kill draws what an unbroken one would.
+    kill draws what an unbroken one would. Each is an argument of its own: a tuple of tensors is a
+    constant to MindSpore, which would compile the graph anew for the masks of every step.
 
     Args:
         network: MobileNetV2Combine: a backbone and a head with `pooling`, `prepare` and `dense`.
@@ -25,7 +26,7 @@ class Forward(nn.Cell):
         self.thins_maps = thins_maps
         self.thins_values = thins_values
 
-    def construct(self, images, labels, kept_maps, kept_values):
+    def construct(self, images, labels, kept_values, *kept_maps):
         maps = self.backbone(images, kept_maps) if self.thins_maps else self.backbone(images)
         values = self.head.prepare(self.head.pooling(maps))
         if self.thins_values:
@@ -69,8 +70,8 @@ class Gradients(nn.Cell):
         self.sums = parameters.clone(prefix="gradient", init="zeros")
         self.gradients_of = ops.value_and_grad(forward, None, parameters, has_aux=True)
 
-    def construct(self, images, labels, kept_maps, kept_values):
-        (loss, logits), gradients = self.gradients_of(images, labels, kept_maps, kept_values)
+    def construct(self, images, labels, kept_values, *kept_maps):
+        (loss, logits), gradients = self.gradients_of(images, labels, kept_values, *kept_maps)
         for i in range(len(self.sums)):
             ops.assign_add(self.sums[i], gradients[i] * self.share)
         return loss, logits

@@ -174,12 +174,19 @@ FULL = {"dropout": 0.5, "spatial_dropout": 0.25, "ema": 0.9, "head_epochs": 1, "
         "accumulate": 2, "validate_every": 1}
 
 
-
 @pytest.fixture(scope="module")
 def unbroken(mindspore):
     """(trainer, rows) of a run that nothing cut."""
     trainer = make(**FULL)
     return trainer, list(trainer.run())
+
+
+def test_a_graph_is_compiled_once_and_not_in_every_step(unbroken):
+    """Other masks, a halved rate and averaged weights are new values, not new graphs."""
+    trainer, rows = unbroken
+    assert len({row["learning_rate"] for row in rows}) > 1
+    for graph in (trainer.gradients, trainer.update, trainer.answers):
+        assert len(graph.compile_cache) == 1
 
 
 @pytest.mark.parametrize("stop", [2, 5])  # at the end of the first stage, and within the second
