@@ -116,7 +116,7 @@ def extract_splits(photos, backbone, config, splits=("train", "val"), how=extrac
     return {split: _extract(photos, reference, config, split,
                             train_views(config, backbone.preprocess, len(photos.classes))
                             if split == "train" else Views(backbone.preprocess),
-                            config.engine if split == "train" else "mindspore", how)
+                            as_configured=split == "train", how=how)
             for split in splits}
 
 
@@ -126,7 +126,7 @@ def extract_clean(photos, backbone, config, split):
         return JoinedCache({name: extract_clean(photos, member, config, split)
                             for name, member in backbone.members.items()})
     return _extract(photos, _reference(backbone, config), config, split,
-                    Views(backbone.preprocess), "mindspore")
+                    Views(backbone.preprocess), as_configured=False)
 
 
 def extract_more(records, photos, backbone, config):
@@ -150,9 +150,9 @@ def extract_more(records, photos, backbone, config):
     reference = _reference(backbone, config)
     dtype = config.feature_dtype
     return (_extract(more, reference, config, "unlabelled",
-                     train_views(config, backbone.preprocess), config.engine, dtype=dtype),
+                     train_views(config, backbone.preprocess), as_configured=True, dtype=dtype),
             _extract(more, reference, config, "unlabelled", Views(backbone.preprocess),
-                     "mindspore"))
+                     as_configured=False))
 
 
 def extract_further(photos, backbone, config, passes, stream):
@@ -170,7 +170,8 @@ def extract_further(photos, backbone, config, passes, stream):
                             for name, member in backbone.members.items()})
     views = dataclasses.replace(train_views(config, backbone.preprocess), repeat=passes,
                                 include_clean=False, seed=config.seed + stream)
-    return _extract(photos, _reference(backbone, config), config, "train", views, config.engine)
+    return _extract(photos, _reference(backbone, config), config, "train", views,
+                    as_configured=True)
 
 
 def _reference(backbone, config):
@@ -178,11 +179,12 @@ def _reference(backbone, config):
     return MindSporeEngine(backbone, pooling, config.extract_batch_size)
 
 
-def _extract(photos, reference, config, split, views, engine_name, how=extract, dtype=None):
+def _extract(photos, reference, config, split, views, *, as_configured, how=extract, dtype=None):
     # What is reported and compared with exports keeps full precision.
     dtype = dtype or (config.feature_dtype if split == "train" else "float32")
-    engine = choose_engine(engine_name, reference, Path(config.features_path) / "engines",
-                           config.precision if split == "train" else "float32")
+    name, precision = (config.engine, config.precision) if as_configured \
+        else (reference.name, reference.precision)
+    engine = choose_engine(name, reference, Path(config.features_path) / "engines", precision)
     return how(photos.splits[split], photos.root, split, reference.backbone, engine, views,
                config.features_path, dtype=dtype, pooling=reference.pooling,
                workers=config.workers)
