@@ -153,6 +153,7 @@ def contract_of(records, split, backbone, engine, views, dtype, pooling):
         "images": sha256_of_json(images), "labels": sha256_of_json([r.label for r in records]),
         "batch_size": engine.batch_size, "pooling": pooling, "dtype": dtype,
         "engine": engine.name, "precision": engine.precision,
+        **({"engine_revision": engine.revision} if engine.revision > 1 else {}),
     }
 
 

@@ -25,6 +25,7 @@ class FakeEngine:
 
     name = "fake"
     precision = "float32"
+    revision = 1
 
     def __init__(self, batch_size=8, maps=False, at_call=lambda number: None):
         self.batch_size = batch_size

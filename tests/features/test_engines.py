@@ -122,14 +122,23 @@ def test_rows_do_not_depend_on_what_fills_the_batch(name, reference, photos, exp
         np.testing.assert_allclose(part, whole[:count], rtol=0, atol=1e-5 * whole.max())
 
 
-@pytest.mark.parametrize("cores", [1, 3, 8])
-def test_openvino_cuts_a_batch_into_its_streams(cores, reference, photos, exported, monkeypatch):
+def test_openvino_answers_alike_on_any_number_of_cores(reference, photos, exported, monkeypatch):
     from src_mindspore.features.engines import OpenVINOEngine, openvino_engine
     from src_mindspore.features.engines.choose import path_of_export
-    monkeypatch.setattr(openvino_engine, "usable_cores", lambda: cores)
-    engine = OpenVINOEngine(reference, path_of_export(reference, exported))
+    answers = []
+    for cores in (1, 3, 8):
+        monkeypatch.setattr(openvino_engine, "usable_cores", lambda cores=cores: cores)
+        answers.append(OpenVINOEngine(reference, path_of_export(reference, exported))(photos))
+        np.testing.assert_array_equal(answers[-1], answers[0])
     expected = reference(photos)
-    np.testing.assert_allclose(engine(photos), expected, rtol=0, atol=1e-3 * expected.max())
+    np.testing.assert_allclose(answers[0], expected, rtol=0, atol=1e-3 * expected.max())
+
+
+def test_openvino_answers_alike_whatever_stands_beside_a_photo(reference, photos, exported):
+    from src_mindspore.features.engines import choose_engine
+    engine = choose_engine("openvino", reference, exported)
+    np.testing.assert_array_equal(engine(photos[::-1]), engine(photos)[::-1])
+    np.testing.assert_array_equal(engine(photos[2:3]), engine(photos)[2:3])
 
 
 def test_auto_takes_the_fastest_and_stays_with_it(reference, folder, capsys, monkeypatch):
@@ -158,7 +167,8 @@ def test_auto_takes_the_fastest_and_stays_with_it(reference, folder, capsys, mon
 @pytest.mark.usefixtures("instant")
 @pytest.mark.parametrize("change", [lambda r: r["subject"].update(processor="another"),
                                     lambda r: r["subject"].update(onnx_sha256="00"),
-                                    lambda r: r["subject"]["versions"].update(openvino="1.0"),
+                                    lambda r: r["subject"]["versions"].update(openvino=["1.0", 2]),
+                                    lambda r: r["subject"]["versions"]["openvino"].pop(),
                                     lambda r: r.pop("probes")])
 def test_record_of_something_else_is_measured_again(change, reference, folder):
     from src_mindspore.features.engines import choose_engine

@@ -14,12 +14,14 @@ class Engine(abc.ABC):
     Attributes:
         name: str, for the cache key and for people.
         precision: 'float32' or 'bf16', what it computes in; its answers are float32.
+        revision: int, raised when its answers change in any bit; part of the cache key from 2 on.
         batch_size: int, photos of a full batch; shorter ones are padded to it, so that one
             compiled graph serves all.
     """
 
     name: str
     precision = "float32"
+    revision = 1
 
     def __init__(self, batch_size):
         self.batch_size = batch_size

@@ -152,7 +152,8 @@ def _probes(name, classes, reference, path, precision):
 def _subject(path, classes):
     """Return what a record is about: with any of it changed, it is of no use."""
     return {"onnx_sha256": sha256_of(path), "processor": describe()["processor"],
-            "cores": describe()["cores"], "versions": {c.name: c.version() for c in classes}}
+            "cores": describe()["cores"],
+            "versions": {c.name: [c.version(), c.revision] for c in classes}}
 
 
 def _compare(features, expected, precision):

