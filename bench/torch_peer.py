@@ -17,6 +17,7 @@ from torch.nn import functional
 
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2),
           (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+TRIAL_STEPS = 50
 
 
 class SameConv(nn.Conv2d):
@@ -125,13 +126,34 @@ def extract(job):
 
 
 def train(job):
-    """Train a Dense layer with a DataLoader and Momentum; returns seconds and results."""
+    """Train a Dense layer with a DataLoader and Momentum; returns seconds and results.
+
+    Its threads wait for each other in every small product of a step, so one thread may be faster
+    than all cores: both are tried on a few steps, and the faster one trains.
+    """
     with np.load(job["rows"], allow_pickle=False) as file:
         x, y, val_x, val_y = (torch.from_numpy(file[n]) for n in ("x", "y", "val_x", "val_y"))
-    torch.manual_seed(job["seed"])
-    head = nn.Linear(x.shape[1], job["classes"])
-    optimizer = torch.optim.SGD(head.parameters(), job["lr"], momentum=0.9)
     data = torch.utils.data.TensorDataset(x, y.long())
+    trial = torch.utils.data.TensorDataset(*data[:TRIAL_STEPS * job["batch_size"]])
+    seconds = {}
+    for threads in {1, job["cores"]}:
+        torch.set_num_threads(threads)
+        fit(trial, {**job, "epochs": 1})  # what only the first steps of a process do
+        seconds[threads] = fit(trial, {**job, "epochs": 1})[1]
+    threads = min(seconds, key=seconds.get)
+    torch.set_num_threads(threads)
+    head, spent = fit(data, job)
+    loss_of = nn.CrossEntropyLoss()
+    with torch.inference_mode():
+        return {"seconds": spent, "threads": threads, "loss": float(loss_of(head(x), y.long())),
+                "accuracy": float((head(val_x).argmax(1) == val_y).float().mean())}
+
+
+def fit(data, job):
+    """Train a new Dense layer on a TensorDataset; returns it and the seconds."""
+    torch.manual_seed(job["seed"])
+    head = nn.Linear(data[0][0].shape[0], job["classes"])
+    optimizer = torch.optim.SGD(head.parameters(), job["lr"], momentum=0.9)
     loader = torch.utils.data.DataLoader(data, job["batch_size"], shuffle=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, job["epochs"] * len(loader))
     loss_of = nn.CrossEntropyLoss()
@@ -142,10 +164,7 @@ def train(job):
             loss_of(head(rows), labels).backward()
             optimizer.step()
             schedule.step()
-    seconds = time.perf_counter() - started
-    with torch.inference_mode():
-        return {"seconds": seconds, "loss": float(loss_of(head(x), y.long())),
-                "accuracy": float((head(val_x).argmax(1) == val_y).float().mean())}
+    return head, time.perf_counter() - started
 
 
 if __name__ == "__main__":
