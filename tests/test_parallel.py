@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from parallel_worker import train_and_keep
 
 from src_mindspore.errors import LabError
 from src_mindspore.launch import launch
@@ -71,7 +72,7 @@ def test_two_processes_end_with_the_weights_of_one(mindspore, tmp_path, monkeypa
     """Dropout, clipping and the moving average included; BatchNorm frozen."""
     monkeypatch.chdir(ROOT)
     one, two = tmp_path / "one.npz", tmp_path / "two.npz"
-    subprocess.run([sys.executable, "tests/parallel_worker.py", str(one)], check=True, timeout=600)
+    train_and_keep(one, Workers())
     launch(2, "tests/parallel_worker.py", [str(two)], tmp_path / "logs")
     with np.load(one) as alone, np.load(two) as together:
         assert set(alone.files) == set(together.files)
@@ -87,6 +88,8 @@ def test_a_killed_process_ends_the_job_with_a_message_and_the_same_command_goes_
     flags = {"preset": "cnn_scratch", "dataset_path": drawn_data, "image_height": 32,
              "image_width": 32, "resize": 40, "crop": 40, "crop_pixels": 32, "epochs": 2,
              "batch_size": 10, "eval_batch_size": 15, "validate_every": 1,
+             # The head alone: it is the processes that this is about.
+             "unfreeze": "none", "bn": "frozen",
              "results_path": tmp_path / "results", "run_name": "cut"}
     line = [sys.executable, "-m", "src_mindspore.launch", "2", "--logs", str(tmp_path / "logs"),
             "train_network.py",
