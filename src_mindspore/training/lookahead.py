@@ -9,6 +9,16 @@ from mindspore import Tensor, float32, nn, ops
 RANGER_STEPS = 6
 
 
+_back = ops.MultitypeFuncGraph("back")
+
+
+@_back.register("Tensor", "Tensor", "Tensor", "Tensor")
+def _(now, share, fast, slow):
+    # Without a branch, which costs more in a graph than these small products.
+    agreed = ops.where(now, slow + share * (fast - slow), slow)
+    return ops.assign(slow, agreed), ops.assign(fast, ops.where(now, agreed, fast))
+
+
 class Lookahead(nn.Optimizer):
     """Every `steps` steps of the inner optimizer: slow += share * (fast - slow); fast = slow.
 
@@ -34,10 +44,5 @@ class Lookahead(nn.Optimizer):
         self.inner(gradients)
         ops.assign_add(self.global_step, self.global_step_increase_tensor)
         now = self.global_step % self.steps == 0
-        # Without a branch: one in a loop in a graph costs more than these small products.
-        for i in range(len(self.slow)):
-            fast, slow = self._parameters[i].value(), self.slow[i].value()
-            slow = ops.where(now, slow + self.share * (fast - slow), slow)
-            ops.assign(self.slow[i], slow)
-            ops.assign(self._parameters[i], ops.where(now, slow, fast))
+        self.map_(ops.partial(_back, now, self.share), self._parameters, self.slow)
         return True

@@ -5,6 +5,13 @@ from src_mindspore.training.lookahead import RANGER_STEPS, Lookahead
 from src_mindspore.training.radam import RAdam
 from src_mindspore.training.scaled_rates import ScaledRates
 
+_decay = ops.MultitypeFuncGraph("decay")
+
+
+@_decay.register("Tensor", "Number", "Tensor")
+def _(rate, decay, parameter):
+    return ops.assign(parameter, parameter * (1 - rate * decay))
+
 
 class AdamW(nn.Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101).
@@ -22,10 +29,7 @@ class AdamW(nn.Adam):
         self.decays = tuple(decay for parameters, decay in groups for _ in parameters)
 
     def construct(self, gradients):
-        rate = self.get_lr()
-        for i in range(len(self.decays)):
-            parameter = self._parameters[i]
-            ops.assign(parameter, parameter * (1 - rate * self.decays[i]))
+        self.map_(ops.partial(_decay, self.get_lr()), self.decays, self._parameters)
         return super().construct(gradients)
 
 

@@ -27,6 +27,21 @@ def rectification(steps, beta2=BETA2):
     return np.sqrt((known - 4) * (known - 2) * most / ((most - 4) * (most - 2) * known))
 
 
+_step = ops.MultitypeFuncGraph("radam_step")
+
+
+@_step.register("Tensor", "Tensor", "Tensor", "Tensor", "Bool", "Number", "Tensor", "Tensor",
+                "Tensor", "Tensor")
+def _(rate, plain, adaptive, epsilon, centralise, decay, parameter, gradient, moment1, moment2):
+    if centralise and gradient.ndim > 1:
+        gradient = gradient - ops.mean(gradient, tuple(range(1, gradient.ndim)), True)
+    m = BETA1 * moment1 + (1 - BETA1) * gradient
+    v = BETA2 * moment2 + (1 - BETA2) * gradient * gradient
+    direction = plain * m + adaptive * m / (ops.sqrt(v) + epsilon)
+    return (ops.assign(parameter, parameter * (1 - rate * decay) - rate * direction),
+            ops.assign(moment1, m), ops.assign(moment2, v))
+
+
 class RAdam(nn.Optimizer):
     """RAdam with decoupled weight decay, `w -= lr * decay * w` before the step, as AdamW has it.
 
@@ -58,14 +73,6 @@ class RAdam(nn.Optimizer):
         plain, adaptive, epsilon = self.plain[step], self.adaptive[step], self.epsilons[step]
         rate = self.get_lr()
         ops.assign_add(self.global_step, self.global_step_increase_tensor)
-        for i in range(len(self.decays)):
-            parameter, gradient = self._parameters[i], gradients[i]
-            if self.centralise and gradient.ndim > 1:
-                gradient = gradient - ops.mean(gradient, tuple(range(1, gradient.ndim)), True)
-            m = BETA1 * self.moment1[i] + (1 - BETA1) * gradient
-            v = BETA2 * self.moment2[i] + (1 - BETA2) * gradient * gradient
-            ops.assign(self.moment1[i], m)
-            ops.assign(self.moment2[i], v)
-            direction = plain * m + adaptive * m / (ops.sqrt(v) + epsilon)
-            ops.assign(parameter, parameter * (1 - rate * self.decays[i]) - rate * direction)
+        self.map_(ops.partial(_step, rate, plain, adaptive, epsilon, self.centralise),
+                  self.decays, self._parameters, gradients, self.moment1, self.moment2)
         return True

@@ -1,6 +1,14 @@
 """A learning rate of its own for every parameter, and one factor on all that may change."""
 from mindspore import Parameter, Tensor, float32, nn, ops
 
+_take_step = ops.MultitypeFuncGraph("take_step")
+
+
+@_take_step.register("Tensor", "Number", "Tensor", "Tensor")
+def _(scale, factor, before, parameter):
+    step = parameter - before
+    return ops.assign(parameter, before + factor * scale * step)
+
 
 class ScaledRates(nn.Cell):
     """Take the step of an optimizer with other learning rates.
@@ -25,13 +33,10 @@ class ScaledRates(nn.Cell):
         self.factors = tuple(factors)
         self.scale = Parameter(Tensor(1.0, float32), "rate_scale", requires_grad=False)
         self.before = inner.parameters.clone(prefix="before", init="same")
+        self.map = ops.HyperMap()
 
     def construct(self, gradients):
-        for i in range(len(self.factors)):
-            ops.assign(self.before[i], self.parameters[i])
+        self.map(ops.assign, self.before, self.parameters)
         self.inner(gradients)
-        for i in range(len(self.factors)):
-            before = self.before[i].value()
-            step = self.parameters[i].value() - before
-            ops.assign(self.parameters[i], before + self.factors[i] * self.scale * step)
+        self.map(ops.partial(_take_step, self.scale), self.factors, self.before, self.parameters)
         return True

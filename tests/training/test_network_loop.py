@@ -14,6 +14,8 @@ from src_mindspore.mobilenetv2 import mobilenet_v2
 from src_mindspore.networks.blocks import VGGStack, he_init
 from src_mindspore.training.memory import require_memory, values_of_maps
 from src_mindspore.training.network_loop import NetworkTrainer
+from src_mindspore.training.network_step import Update, averages_of, scalar
+from src_mindspore.training.optimizers import build_optimizer
 
 PHOTOS, CLASSES = 20, 3
 
@@ -161,6 +163,22 @@ def test_a_block_further_from_the_head_takes_a_smaller_step(plain, optimizer):
         if "moving_" not in name:
             np.testing.assert_allclose(layered[name], factors.get(block_of(name), 1) * change,
                                        rtol=2e-3, atol=3e-7, err_msg=name)
+
+
+def test_a_network_of_many_parameters_is_no_deeper_a_graph(mindspore):
+    """MindSpore ends at a depth of 1,000; EfficientNet-Lite0 learns 149 parameters."""
+    count = 149
+    parameters = [ms.Parameter(ms.Tensor([1.0], ms.float32), f"p{i}") for i in range(count)]
+    factors = {p.name: 0.5 if i % 2 else 1.0 for i, p in enumerate(parameters)}
+    optimizer = build_optimizer("adamw", parameters, [0.1] * 3, 0.9, 0.01, factors=factors)
+    sums = optimizer.parameters.clone(prefix="gradient", init="ones")
+    update = Update(sums, optimizer, 1.0, averages_of(optimizer.parameters))
+    _, norm = update(scalar(1.0), scalar(0.5))
+    assert float(norm.asnumpy()) == pytest.approx(count**0.5)
+    steps = {p.name: 1 - float(p.asnumpy()[0]) for p in parameters}
+    assert steps["p1"] == pytest.approx(0.5 * steps["p0"], rel=1e-4)
+    assert len({round(step, 6) for step in steps.values()}) == 2
+    assert not any(total.asnumpy().any() for total in sums)
 
 
 def test_the_average_follows_the_weights_by_its_formula(mindspore):
