@@ -57,7 +57,7 @@ def launch(workers, script, argv, logs):
 
 
 def _show_until_the_end(job, path):
-    shown = 0
+    shown, failed = 0, False
     while True:
         ended = job.poll() is not None
         if path.exists():
@@ -68,7 +68,9 @@ def _show_until_the_end(job, path):
             whole = len(new) if ended else new.rfind(b"\n") + 1
             shown += whole
             for line in new[:whole].decode("utf-8", "replace").split("\n"):
-                if line.strip() and not NOISE.search(line):
+                # A mistake is told at the end, by `launch`, and once.
+                failed = failed or line.startswith("error: ")
+                if line.strip() and not failed and not NOISE.search(line):
                     print(line.rpartition("\r")[2], flush=True)
         if ended:
             return

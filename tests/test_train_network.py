@@ -60,6 +60,8 @@ def test_everything_promised_is_there(finished):
     rows = rows_of(folder / "history.csv")
     assert [float(row["epoch"]) for row in rows] == [0.6667, 1.3333, 2, 2.6667, 3]
     assert [int(row["step"]) for row in rows] == [2, 4, 6, 8, 9]
+    (point,) = rows_of(folder / "losses.csv")
+    assert (point["step"], float(point["epoch"])) == ("5", 1.6667)
     assert output.count("images/s") == 5
     assert "min left" in output
     report = (folder / "report.md").read_text()
@@ -141,6 +143,8 @@ def test_a_checkpoint_of_another_architecture_is_refused(finished, ask_script, d
 def test_mistakes_are_explained(ask_script, drawn_data, tmp_path, flags, words):
     code, _, err = ask_script(train_network.main, argv_of(drawn_data, tmp_path, **flags))
     assert code == 2
+    if "unfreeze" in flags or "head" in flags:
+        assert not (tmp_path / "runs").exists()
     assert words in " ".join(err.split())
 
 

@@ -26,7 +26,7 @@ WORDS = {
         "truth": "truth", "predicted": "predicted", "right": "right",
         "confusion": "{correct} of {n} right ({top1}). Rows: truth, columns: prediction",
         "epoch": "epoch", "loss": "loss", "accuracy": "accuracy", "learning_rate": "learning rate",
-        "chosen": "chosen: epoch {epoch}",
+        "chosen": "chosen: epoch {epoch}", "steps": "train, every few steps",
         "train": "train", "val": "val", "test": "test", "all": "all",
         "balance": "Photos per class", "photos": "photos",
     },
@@ -34,7 +34,7 @@ WORDS = {
         "truth": "真实类别", "predicted": "预测类别", "right": "正确",
         "confusion": "{n} 张中正确 {correct} 张（{top1}）。行：真实类别，列：预测类别",
         "epoch": "轮次", "loss": "损失", "accuracy": "准确率", "learning_rate": "学习率",
-        "chosen": "选用：第 {epoch} 轮",
+        "chosen": "选用：第 {epoch} 轮", "steps": "训练集，每几步",
         "train": "训练集", "val": "验证集", "test": "测试集", "all": "全部",
         "balance": "每类图片数", "photos": "图片数",
     },
@@ -135,7 +135,7 @@ def _grid(axes, classes):
     axes.tick_params(which="minor", length=0)
 
 
-def plot_history(rows, path, chosen_epoch=None, language="en"):
+def plot_history(rows, path, chosen_epoch=None, language="en", step_losses=()):
     """Draw loss, accuracy and learning rate over the epochs, with the chosen epoch marked.
 
     Args:
@@ -144,6 +144,7 @@ def plot_history(rows, path, chosen_epoch=None, language="en"):
         path: str or Path of the PNG.
         chosen_epoch: int, value of `epoch` in the row whose weights were kept, or None.
         language: 'en' or 'zh'.
+        step_losses: list of dicts with epoch and loss, a finer curve of the train loss.
 
     Raises:
         ValueError: there are no rows.
@@ -153,6 +154,9 @@ def plot_history(rows, path, chosen_epoch=None, language="en"):
     words = WORDS[language]
     with saved_figure(path, 8, 8.2, layout="constrained") as figure:
         loss, top1, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.4))
+        if step_losses:
+            loss.plot([row["epoch"] for row in step_losses], [row["loss"] for row in step_losses],
+                      color=TRAIN, linewidth=0.8, alpha=0.4, label=words["steps"])
         for split, colour in (("train", TRAIN), ("val", VAL)):
             _line(loss, rows, f"{split}_loss", colour, words[split])
             _line(top1, rows, f"{split}_top1", colour, f"{words[split]} top-1")

@@ -25,7 +25,8 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
         laps: dict from part of the run to seconds.
     """
     folder, language = run.folder, config.language
-    plot_history(trainer.history, folder / "curves.png", chosen.row["epoch"], language)
+    plot_history(trainer.history, folder / "curves.png", chosen.row["epoch"], language,
+                 trainer.step_losses)
     plot_confusion(chosen.result, folder / "confusion.png", language)
     plot_mistakes(chosen.predictions, folder / "mistakes.png", language)
     plot_class_balance({split: _per_class(records, len(photos.classes))

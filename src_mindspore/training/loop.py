@@ -36,6 +36,7 @@ class HeadTrainer:
 
     KIND = "head"
     SCRIPT = "train_head.py"
+    step_losses = ()  # an epoch of a head takes a second; its history is fine enough
 
     def __init__(self, head, train, val, config):
         self.head = head

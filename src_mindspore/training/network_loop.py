@@ -32,6 +32,8 @@ from src_mindspore.training.schedules import build_lr, plateau_factor
 
 # Before the names of the weights as they are, in a checkpoint whose weights are averages.
 RAW = "raw."
+# Steps whose mean loss is a line of losses.csv.
+LOSS_EVERY = 5
 
 
 class NetworkTrainer:
@@ -51,6 +53,7 @@ class NetworkTrainer:
     Attributes:
         history: list of dicts, one a validation.
         step: int, steps taken.
+        losses: list of float, the loss of each of them.
     """
 
     KIND = "network"
@@ -82,6 +85,7 @@ class NetworkTrainer:
             if config.spatial_dropout else ()
         self.answers = Logits(network)
         self.history = []
+        self.losses = []
         self.step = 0
         self.stage = None
         self._enter_stage()
@@ -233,7 +237,15 @@ class NetworkTrainer:
                 + ("" if self.config.clip_norm else " or limit the gradients with --clip_norm 5")
                 + ". Checkpoints of earlier validations are kept, and a run with other settings "
                   "gets a folder of its own.")
+        self.losses.append(loss)
         return totals, norm
+
+    @property
+    def step_losses(self):
+        """The mean loss of every LOSS_EVERY steps: list of dicts with step, epoch and loss."""
+        steps = range(LOSS_EVERY, len(self.losses) + 1, LOSS_EVERY)
+        return [{"step": step, "epoch": round(step / self.steps_per_epoch, 4),
+                 "loss": float(np.mean(self.losses[step - LOSS_EVERY:step]))} for step in steps]
 
     def _masks(self):
         """Return the dropout masks of this process in this step; the last one is the head's."""
@@ -339,7 +351,8 @@ class NetworkTrainer:
         parts = {f"network.{p.name}": p.asnumpy() for p in self.network.get_parameters()}
         parts.update({f"{p.name}": p.asnumpy() for p in self.averages})
         parts.update({f"optimizer.{p.name}": p.asnumpy() for p in self._optimizer_parameters()})
-        return {**parts, "stage": np.array([self.stage], np.int32)}
+        return {**parts, "stage": np.array([self.stage], np.int32),
+                "losses": np.array(self.losses, np.float32)}
 
     def _optimizer_parameters(self):
         learnt = {p.name for p in self.parameters}
@@ -357,6 +370,7 @@ class NetworkTrainer:
             parameter.set_data(ms.Tensor(state[f"network.{parameter.name}"]))
         self.history = list(history)
         self.step = history[-1]["step"]
+        self.losses = [float(loss) for loss in state["losses"]]
         # The moving averages begin as the weights are now.
         self.stage = None
         self._enter_stage()

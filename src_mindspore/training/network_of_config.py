@@ -17,6 +17,7 @@ from src_mindspore.mobilenetv2 import mobilenet_v2
 from src_mindspore.model import save_model
 from src_mindspore.networks.blocks import he_init
 from src_mindspore.networks.cnn import CHANNELS, HIDDEN, STRIDE, ScratchCNN
+from src_mindspore.networks.parts import blocks_of, trained_blocks
 from src_mindspore.training.live_charts import charts_of
 from src_mindspore.training.memory import require_memory
 from src_mindspore.training.network_batches import PhotoSource
@@ -46,7 +47,8 @@ def prepare_network(config, num_classes):
         travel with them) and HeadSpec.
 
     Raises:
-        LabError: see `prepare_backbone`; or a head that is not trained by gradients on photos.
+        LabError: see `prepare_backbone` and `trained_blocks`; or a head that is not trained by
+            gradients on photos.
     """
     if config.head != "linear" or config.normalise:
         raise LabError(f"train_network.py trains the Dense layers of a network; --head is "
@@ -75,6 +77,8 @@ def prepare_network(config, num_classes):
         backbone = prepare_backbone(config)
         backbone = dataclasses.replace(backbone, source=f"{backbone.source}; fine-tuned")
         spec = head_spec(config, backbone.channels, num_classes, 0)
+    # The trainer asks again; here no run has begun, whose folder would stay behind empty.
+    trained_blocks(blocks_of(backbone.cell), config.unfreeze)
     head = spec.build(config.weight_init, config.seed)
     if spec.kind == "hidden":
         he_init(head.prepare, config.seed + 1)

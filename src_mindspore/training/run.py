@@ -114,6 +114,8 @@ class Run:
         """
         history = trainer.history
         self.write_history(history)
+        if trainer.step_losses:
+            self.write_history(trainer.step_losses, "losses.csv")
         epoch = history[-1]["epoch"]
         if len(history) % self.config.save_ckpt_epochs and epoch != trainer.config.epochs:
             return
@@ -144,13 +146,14 @@ class Run:
         parameters, _ = read_checkpoint(self.checkpoint_of(epoch))
         trainer.put(parameters)
 
-    def write_history(self, rows):
-        """Write history.csv: one line an epoch."""
+    def write_history(self, rows, name="history.csv"):
+        """Write a CSV of rows, list of dicts with the same keys: a line an epoch, or a few steps.
+        """
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_text(self.folder / "history.csv", text.getvalue())
+        write_text(self.folder / name, text.getvalue())
 
     def finish(self, result):
         """Mark the run as finished and point results/latest to it.

@@ -237,11 +237,22 @@ def test_a_run_that_goes_on_ends_bit_equal(unbroken, stop):
     again.restore(*saved[stop])
     rest = list(again.run())
     assert len(rest) == len(rows) - stop
+    assert again.losses == whole.losses
     for name, value in whole.weights().items():
         np.testing.assert_array_equal(again.weights()[name], value, err_msg=name)
     for one, other in zip(rows, again.history, strict=True):
         for key in one.keys() - {"seconds", "images_per_second"}:
             assert one[key] == other[key], key
+
+
+def test_the_loss_is_kept_every_five_steps(unbroken):
+    trainer, rows, _ = unbroken
+    assert len(trainer.losses) == trainer.step == 8
+    # A validation a step: the loss of a row is that of its step, as the network saw it.
+    (point,) = trainer.step_losses
+    assert point["step"] == 5
+    assert point["epoch"] == 2.5
+    assert point["loss"] == pytest.approx(np.mean([row["train_loss"] for row in rows[:5]]))
 
 
 def test_training_ends_early_and_halves_on_a_plateau(mindspore):
