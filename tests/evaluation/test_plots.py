@@ -135,6 +135,17 @@ def test_history_marks_the_chosen_epoch(tmp_path):
     assert places[0] < places[1]
 
 
+def test_history_shows_the_loss_of_every_few_steps(tmp_path):
+    # Higher than any epoch's loss: a line that only the finer curve can have drawn.
+    steps = [{"step": 5 * i, "epoch": i / 4, "loss": 9.0} for i in range(1, 40)]
+    figures = []
+    for fine in ((), steps):
+        plots.plot_history(_history(10), tmp_path / "h.png", step_losses=fine)
+        figures.append(_pixels(tmp_path / "h.png"))
+    blue = [((i[..., 2] > i[..., 0] + 40).sum(axis=1) > 0.5 * i.shape[1]).any() for i in figures]
+    assert blue == [False, True]
+
+
 @pytest.mark.parametrize("changes", [{}, {"train_loss": None, "train_top5": None},
                                      {"val_loss": float("nan")}])
 def test_history_of_one_epoch_and_with_gaps(tmp_path, changes):
