@@ -5,7 +5,7 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 
-from src_mindspore.backbones.export import export_network
+from src_mindspore.backbones.export import NotExportable, export_network
 from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of, write_json
 from src_mindspore.model import load_mindir, load_model
@@ -31,8 +31,7 @@ def export(checkpoint, images, reference, folder, name="best"):
     Raises:
         LabError: an exported file disagrees with the reference.
     """
-    paths = export_mindir(checkpoint, folder, name)
-    checks = {}
+    paths, checks = export_mindir(checkpoint, folder, name)
     for kind, path in paths.items():
         if kind == "onnx" and find_spec("onnxruntime") is None:
             checks[kind] = (f"{path.name}: not checked, because onnxruntime is not installed (pip "
@@ -54,7 +53,8 @@ def export_mindir(checkpoint, folder, name):
         name: str.
 
     Returns:
-        dict from 'mindir', 'mindir_dynamic' and 'onnx' to Path.
+        (paths, reasons): dict from 'mindir', 'mindir_dynamic' and 'onnx' to Path; and from those
+        that cannot be written to a sentence that says why.
     """
     model = load_model(checkpoint, batch_size=1)
     spec = model.preprocess
@@ -64,9 +64,14 @@ def export_mindir(checkpoint, folder, name):
     paths = {"mindir": Path(folder) / f"{name}.mindir",
              "mindir_dynamic": Path(folder) / f"{name}_dynamic.mindir",
              "onnx": Path(folder) / f"{name}.onnx"}
+    reasons = {}
     for kind, path in paths.items():
-        export_network(model.network, many if kind == "mindir_dynamic" else one, path,
-                       "ONNX" if kind == "onnx" else "MINDIR")
+        try:
+            export_network(model.network, many if kind == "mindir_dynamic" else one, path,
+                           "ONNX" if kind == "onnx" else "MINDIR")
+        except NotExportable as error:
+            reasons[kind] = f"{path.name}: not written. {error}"
+    paths = {kind: path for kind, path in paths.items() if kind not in reasons}
     activation = model.meta["head"]["activation"]
     write_json(Path(folder) / f"{name}.json", {
         **{k: v for k, v in model.meta.items() if k != "format"},
@@ -74,7 +79,7 @@ def export_mindir(checkpoint, folder, name):
         "output": "logits" if activation == "None" else activation.lower(),
         "checkpoint_sha256": model.sha256,
         **{f"{kind}_sha256": sha256_of(path) for kind, path in paths.items()}})
-    return paths
+    return paths, reasons
 
 
 def onnx_logits(path):

@@ -15,6 +15,10 @@ from src_mindspore.training.live_charts import MOST_PHOTOS, charts_of
 
 PICTURES = {"curves": "curves.png", "confusion": "confusion.png", "mistakes": "mistakes.png",
             "class_balance": "class_balance.png"}
+FILES = {**PICTURES, "checkpoint": "best.ckpt", "MindIR, batch 1": "best.mindir",
+         "MindIR, any batch": "best_dynamic.mindir", "ONNX": "best.onnx", "sidecar": "best.json",
+         "history": "history.csv", "loss of every few steps": "losses.csv",
+         "predictions": "predictions_val.csv", "metrics": "metrics_val.json"}
 
 
 def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, laps):
@@ -59,10 +63,7 @@ def report_run(run, chosen, trainer, spec, backbone, photos, caches, config, lap
         "what": _what(spec, backbone, caches, chosen.temperature, config, trainer),
         "data": _data(photos),
         "timings": laps,
-        "files": {**PICTURES, "checkpoint": "best.ckpt", "MindIR, batch 1": "best.mindir",
-                  "MindIR, any batch": "best_dynamic.mindir", "ONNX": "best.onnx",
-                  "sidecar": "best.json", "history": "history.csv",
-                  "predictions": "predictions_val.csv", "metrics": "metrics_val.json"},
+        "files": {name: file for name, file in FILES.items() if (folder / file).exists()},
         "environment": runtime.describe(), "config": dict(config), "export": chosen.checks,
         "repeat": f"{python_command()} {trainer.SCRIPT} --config "
         f"{shlex.quote(str(folder / 'config.yaml'))}"})

@@ -1,4 +1,6 @@
 """A backbone as a row of blocks: which of them learn, how fast, and what BatchNorm does in them."""
+import itertools
+
 from mindspore import nn
 
 from src_mindspore.errors import LabError
@@ -9,23 +11,32 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 def blocks_of(backbone):
     """Return the blocks of a backbone from the input to the head: list of lists of Cell.
 
-    A block is an inverted residual, an Inception module, or a convolution with what follows it up
-    to the next block.
+    A block is a residual block, an Inception module, or a convolution with what follows it up to
+    the next block. A network with parameters of its own beside its cells, as a vision transformer's
+    position embedding, is one block.
 
     Args:
         backbone: Cell of the registry.
     """
-    cells = list(backbone.cells())
-    while len(cells) == 1:
-        cells = list(cells[0].cells())
+    cells = [backbone]
+    while len(inner := [cell for cell in cells if list(cell.get_parameters())]) == 1 \
+            and not list(inner[0].get_parameters(expand=False)):
+        cells = list(inner[0].cells())
     blocks = []
-    for cell in cells:
+    for cell in itertools.chain.from_iterable(map(_blocks_of_stage, cells)):
         if isinstance(cell, nn.Conv2d) or (list(cell.get_parameters())
                                            and not isinstance(cell, NORMS)):
             blocks.append([cell])
         elif blocks:
             blocks[-1].append(cell)
     return blocks
+
+
+def _blocks_of_stage(cell):
+    """Return the blocks of a stage of residual blocks; anything else is one."""
+    is_stage = isinstance(cell, nn.SequentialCell) and list(cell.get_parameters()) \
+        and not any(isinstance(inner, nn.Conv2d) for inner in cell.cells())
+    return list(cell.cells()) if is_stage else [cell]
 
 
 def trained_blocks(blocks, unfreeze):

@@ -1,7 +1,10 @@
 """What counts as agreement between an exported file and the model that was measured."""
+import json
+
 import numpy as np
 import pytest
 
+from src_mindspore.backbones.export import NotExportable, export_network
 from src_mindspore.deploy.mindir import compare
 from src_mindspore.errors import LabError
 
@@ -47,10 +50,46 @@ def test_onnx_file_is_said_to_be_unchecked_where_nothing_can_run_it(monkeypatch,
 
     from src_mindspore.deploy import mindir
     monkeypatch.setattr(mindir, "find_spec", lambda name: None)
-    monkeypatch.setattr(mindir, "export_mindir", lambda *_: {
-        "mindir": tmp_path / "best.mindir", "onnx": tmp_path / "best.onnx"})
+    monkeypatch.setattr(mindir, "export_mindir", lambda *_: ({
+        "mindir": tmp_path / "best.mindir", "onnx": tmp_path / "best.onnx"}, {}))
     monkeypatch.setattr(mindir, "load_mindir",
                         lambda path: SimpleNamespace(outputs=lambda batch: REFERENCE))
     checks = mindir.export("x.ckpt", lambda: iter([None]), REFERENCE, tmp_path)
     assert "same predictions on all 2" in checks["mindir"]
     assert checks["onnx"].startswith("best.onnx: not checked, because onnxruntime is not installed")
+
+
+def test_an_operator_that_a_format_does_not_know_is_named(mindspore, tmp_path):
+    """MindCV's EfficientNets add in place, which MindSpore cannot write as ONNX."""
+    class InPlace(mindspore.nn.Cell):
+        def construct(self, x):
+            y = x * 2
+            y += x
+            return y
+
+    example = mindspore.Tensor(np.zeros((1, 3), np.float32))
+    with pytest.raises(NotExportable, match="cannot write the operator InplaceAddExt.* as ONNX"):
+        export_network(InPlace(), example, tmp_path / "a.onnx", "ONNX")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_goes_without_the_file_that_cannot_be_written(finished_run, monkeypatch, tmp_path):
+    from types import SimpleNamespace
+
+    from src_mindspore.deploy import mindir
+
+    def export_but_onnx(network, example, path, file_format):
+        if file_format == "ONNX":
+            raise NotExportable("There is no such operator.")
+        path.write_bytes(b"a graph")
+
+    monkeypatch.setattr(mindir, "export_network", export_but_onnx)
+    monkeypatch.setattr(mindir, "load_mindir",
+                        lambda path: SimpleNamespace(outputs=lambda batch: REFERENCE))
+    checks = mindir.export(finished_run.folder / "best.ckpt", lambda: iter([None]), REFERENCE,
+                           tmp_path)
+    assert list(checks) == ["onnx", "mindir", "mindir_dynamic"]
+    assert checks["onnx"] == "best.onnx: not written. There is no such operator."
+    sidecar = json.loads((tmp_path / "best.json").read_text())
+    assert "onnx_sha256" not in sidecar
+    assert len(sidecar["mindir_sha256"]) == 64

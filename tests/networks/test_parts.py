@@ -2,20 +2,33 @@
 import pytest
 from mindspore import nn
 
-from src_mindspore.backbones.registry import BACKBONES
+from src_mindspore.backbones.registry import BACKBONES, entry_of
 from src_mindspore.errors import LabError
 from src_mindspore.networks.parts import blocks_of, rate_factors, set_trainable, trained_blocks
 
 
 @pytest.mark.parametrize(("name", "count"), [
-    ("mobilenet_v2", 19), ("efficientnet_lite0", 18), ("cnn", 3)])
+    ("mobilenet_v2", 19), ("efficientnet_lite0", 18), ("cnn", 3), ("mindcv:efficientnet_b0", 18),
+    # A convolution, and four stages of two residual blocks.
+    ("mindcv:resnet18", 9)])
 def test_every_parameter_is_in_one_block(mindspore, name, count):
-    entry = BACKBONES[name]
+    entry = entry_of(name)
     backbone = entry.build(entry.default_padding)
     blocks = blocks_of(backbone)
     assert len(blocks) == count
     found = [p.name for block in blocks for cell in block for p in cell.get_parameters()]
     assert found == [p.name for p in backbone.get_parameters()]
+
+
+def test_a_network_with_parameters_beside_its_cells_is_one_block(mindspore):
+    class WithEmbedding(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.embedding = mindspore.Parameter(mindspore.Tensor([1.0]), "embedding")
+            self.layers = nn.SequentialCell(nn.Dense(1, 1), nn.Dense(1, 1))
+
+    network = nn.SequentialCell(WithEmbedding())
+    assert blocks_of(network) == [[network[0]]]
 
 
 def test_what_is_asked_for_is_counted_from_the_head(mindspore):

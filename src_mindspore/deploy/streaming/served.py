@@ -77,7 +77,9 @@ def _make_copy(path, digest, engine, copy):
         file = copy / path.name
     else:
         file = copy / "network.onnx"
-        _write_onnx(path, digest, model, file)
+        reason = _write_onnx(path, digest, model, file)
+        if reason:
+            return reason
     record = {"engine": engine, "file": file.name, "file_sha256": sha256_of(file),
               "model": str(path.resolve()), "model_sha256": digest,
               "preprocess": model.preprocess.to_dict(), "classes": model.classes.to_dict(),
@@ -103,19 +105,23 @@ def _copy(original, path):
 
 
 def _write_onnx(path, digest, model, file):
-    """Take the ONNX file that the run exported and compared, or export one."""
+    """Take the ONNX file that the run exported and compared, or export one; says why not, or ''."""
     exported, sidecar = path.with_suffix(".onnx"), path.with_suffix(".json")
     if exported.exists() and sidecar.exists():
         stated = read_json(sidecar)
         if stated.get("checkpoint_sha256") == digest \
                 and stated.get("onnx_sha256") == sha256_of(exported):
             _copy(exported, file)
-            return
+            return ""
     import mindspore as ms
 
-    from src_mindspore.backbones.export import export_network
+    from src_mindspore.backbones.export import NotExportable, export_network
     example = ms.Tensor(np.zeros((1, *model.preprocess.input_shape), np.float32))
-    export_network(model.network, example, file, "ONNX")
+    try:
+        export_network(model.network, example, file, "ONNX")
+    except NotExportable as error:
+        return str(error)
+    return ""
 
 
 def _disagreement(outputs, model):
