@@ -135,7 +135,8 @@ def peak_mb():
 def table(figures):
     """Return the figures as text: one line a size."""
     headers = ("pictures", "peak memory, MB", "to the size before", "total, s", "processor, s",
-               "scan, images/s", "features, images/s", "training, s", "cache, KB an image", "val top-1")
+               "scan, images/s", "features, images/s", "training, s", "cache, KB an image",
+               "val top-1")
     rows = []
     for number, row in enumerate(figures):
         laps = row["laps"]
@@ -143,7 +144,8 @@ def table(figures):
         rows.append((
             f"{row['size']:,}", f"{row['peak_mb']:,.0f}",
             f"{row['peak_mb'] / before:.3f}" if before else None,
-            *([f"{row['seconds']:,.0f}", f"{row['cpu_seconds']:,.0f}", f"{row['size'] / max(laps['scan'], 0.1):,.0f}",
+            *([f"{row['seconds']:,.0f}", f"{row['cpu_seconds']:,.0f}",
+               f"{row['size'] / max(laps['scan'], 0.1):,.0f}",
                f"{row['size'] / laps['features']:,.0f}", f"{laps['training']:,.1f}"]
               if laps else [None] * 5),
             f"{row['cache_kb']:.2f}", f"{row['top1']:.1%} of {row['n']}"))

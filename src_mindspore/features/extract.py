@@ -166,8 +166,7 @@ def compute(records, root, split, engine, views, writer, dtype, workers, progres
     start = (writer.first + len(writer.done)) * batch_size
     if writer.done:
         print(f"features of {split}: going on after {min(start, rows)} of {rows}")
-    batches = _batches(_views_in_order(records, root, views, start, workers or usable_cores()),
-                       batch_size, views)
+    batches = read_batches(records, root, views, batch_size, workers, start)
     # Three things at once: the next batch is read and made, this one is inferred, the one before
     # is written, which waits for the disk.
     with tqdm(total=rows, initial=min(start, rows), desc=f"features of {split}", unit="img",
@@ -188,8 +187,21 @@ def compute(records, root, split, engine, views, writer, dtype, workers, progres
             written.result()
 
 
-def _batches(items, batch_size, views):
-    """Yield (images, label, index) of each batch: the backbone's input, (N,) or (N, C), (N, 2)."""
+def read_batches(records, root, views, batch_size, workers=0, start=0):
+    """Read, decode, augment and normalise photos ahead in threads.
+
+    Args:
+        records: list of FileRecord.
+        root: Path of the data folder.
+        views: Views.
+        batch_size, workers: int; workers 0: one a core.
+        start: int, the first row.
+
+    Yields:
+        (images, label, index) of each batch: (N, 3, H, W) float32, the backbone's input; (N,) int32
+        or, of mixed photos, (N, C) float32; (N, 2) int32, or (N, 3) of mixed photos.
+    """
+    items = _views_in_order(records, root, views, start, workers or usable_cores())
     try:
         while batch := list(itertools.islice(items, batch_size)):
             pixels, label, index = zip(*batch, strict=True)
