@@ -111,17 +111,24 @@ MINDCV_FAMILIES = ("resnet", "resnext", "resnest", "seresnet", "squeezenet", "ef
 
 def architecture(*options):
     """A Rule: the name of a backbone, one of the options or mindcv:NAME. Whether MindCV has NAME is
-    known when it is imported; the families it is best known for need no `mindcv:` in front.
+    known when it is imported; the families it is best known for need no `mindcv:` in front. Any
+    name may have `mirrored:` before it.
     """
     def parse(value):
         if not isinstance(value, str):
             raise ValueError
+        if value.startswith("mirrored:"):
+            inner = value.removeprefix("mirrored:")
+            if inner.startswith("mirrored:"):
+                raise ValueError
+            return f"mirrored:{parse(inner)}"
         if value in options or re.fullmatch(r"mindcv:\w+", value):
             return value
         if re.fullmatch(rf"({'|'.join(MINDCV_FAMILIES)})\w+", value):
             return f"mindcv:{value}"
         raise ValueError
-    return Rule(parse, "one of " + ", ".join(options) + ", or mindcv:NAME")
+    return Rule(parse, "one of " + ", ".join(options) + ", or mindcv:NAME; each also as "
+                "mirrored:NAME")
 
 
 def several(*options):
@@ -143,7 +150,8 @@ def several(*options):
             raise ValueError
         return ",".join(members)
     return Rule(parse, "two or more different ones with commas between, each NAME or NAME@PIXELS "
-                "(32 to 1024), of " + ", ".join(options) + " and mindcv:NAME")
+                "(32 to 1024), of " + ", ".join(options) + " and mindcv:NAME, each also as "
+                "mirrored:NAME")
 
 
 def numbers(count, low, high):
@@ -302,7 +310,7 @@ def _check_together(config):
                        "0 for no crop.")
     height, width = config.image_height, config.image_width
     # Maps of MindCV's networks and of the CNN are of other sizes.
-    steps_of_32 = config.network == "backbone" and not config.backbone.startswith("mindcv:")
+    steps_of_32 = config.network == "backbone" and "mindcv:" not in config.backbone
     if config.reduction is None and (height != width or (steps_of_32 and height % 32)):
         raise LabError(f"reduction none keeps every position of the feature map, which has one for "
                        f"32x32 pixels; the input is {height}x{width}. Take a square input whose "

@@ -7,6 +7,8 @@ from mindspore import nn
 
 from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint, save_checkpoint
 from src_mindspore.backbones.efficientnet_lite import OUT_CHANNELS, VARIANTS, EfficientNetLite
+from src_mindspore.backbones.mirrored import PREFIX as MIRRORED
+from src_mindspore.backbones.mirrored import mirrored_backbone, mirrored_entry
 from src_mindspore.data.preprocess import PreprocessSpec
 from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of
@@ -56,12 +58,15 @@ def entry_of(name, path="the configuration"):
     Raises:
         LabError: this version does not know it.
     """
+    if name.startswith(MIRRORED):
+        return mirrored_entry(entry_of(name.removeprefix(MIRRORED), path))
     if name.startswith("mindcv:"):
         from src_mindspore.backbones.mindcv_bridge import entry_of_mindcv
         return entry_of_mindcv(name)
     if name not in BACKBONES:
         raise LabError(f"{path} was made with the backbone {name!r}, which this version does not "
-                       f"know; it has {', '.join(BACKBONES)} and mindcv:NAME.")
+                       f"know; it has {', '.join(BACKBONES)} and mindcv:NAME, each also as "
+                       f"{MIRRORED}NAME.")
     return BACKBONES[name]
 
 
@@ -99,7 +104,8 @@ def load_backbone(path, name="mobilenet_v2"):
     Args:
         path: a checkpoint converted by this project, or the course's own; of 'mindcv:NAME' see
             `mindcv_bridge.load_mindcv`.
-        name: key of the registry, or 'mindcv:NAME'.
+        name: key of the registry or 'mindcv:NAME'; or either with 'mirrored:' in front, which
+            takes the same weights.
 
     Returns:
         Backbone.
@@ -107,6 +113,8 @@ def load_backbone(path, name="mobilenet_v2"):
     Raises:
         LabError: not a checkpoint, or of another network.
     """
+    if name.startswith(MIRRORED):
+        return mirrored_backbone(load_backbone(path, name.removeprefix(MIRRORED)))
     if name.startswith("mindcv:"):
         from src_mindspore.backbones.mindcv_bridge import load_mindcv
         return load_mindcv(path, name)

@@ -53,7 +53,7 @@ def prepare_backbone(config):
         return fuse({member: prepare_backbone(member_config(config, member))
                      for member in config.backbones.split(",")})
     weights = config.pretrained_ckpt
-    if weights or not config.backbone.startswith("mindcv:"):
+    if weights or "mindcv:" not in config.backbone:
         weights = require_weights(weights)
     backbone = load_backbone(weights, config.backbone)
     arithmetic = {name: config[name] for name in ("mean", "std") if config[name]}
