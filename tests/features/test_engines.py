@@ -149,7 +149,8 @@ def test_auto_takes_the_fastest_and_stays_with_it(reference, folder, capsys, mon
     record, = folder.glob("*.auto-float32.json")
     probes = json.loads(record.read_text())["probes"]
     assert set(probes) == {"mindspore", "openvino", "onnxruntime"}
-    assert chosen.name == max(probes, key=lambda name: probes[name]["images_per_second"])
+    fastest = max(probe["images_per_second"] for probe in probes.values())
+    assert probes[chosen.name]["images_per_second"] * 1.5 >= fastest
     assert said.startswith(f"engine: {chosen.name}")
 
     # Another time the clock may say otherwise: the record decides.
@@ -157,11 +158,12 @@ def test_auto_takes_the_fastest_and_stays_with_it(reference, folder, capsys, mon
         raise AssertionError("measured again")
     monkeypatch.setattr(choose, "_compare", fail)
     assert choose_engine("auto", reference, folder).name == chosen.name
-    slower = {name: {**probe, "images_per_second": 1.0 if name == chosen.name else 5.0 + len(name)}
-              for name, probe in probes.items()}
-    record.write_text(json.dumps({**json.loads(record.read_text()), "probes": slower}))
-    assert choose_engine("auto", reference, folder).name \
-        == max(slower, key=lambda name: slower[name]["images_per_second"])
+    for speeds, wanted in (((10, 14, 1), "openvino"), ((10, 16, 1), "onnxruntime"),
+                           ((10, 16, 25), "mindspore"), ((10, 1, 14), "openvino")):
+        told = {name: {**probes[name], "images_per_second": speed} for name, speed in zip(
+            ("openvino", "onnxruntime", "mindspore"), speeds, strict=True)}
+        record.write_text(json.dumps({**json.loads(record.read_text()), "probes": told}))
+        assert choose_engine("auto", reference, folder).name == wanted
 
 
 @pytest.mark.usefixtures("instant")

@@ -18,6 +18,9 @@ ACCELERATED = {cls.name: cls for cls in (OpenVINOEngine, OnnxRuntimeEngine)}
 TOLERANCES = {"float32": 1e-3, "bf16": 1e-2}
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 TIMED_CALLS = 3
+# A library later in ACCELERATED, or MindSpore, is taken before an earlier one only if it is so many
+# times as fast: on a busy machine a small lead is noise, and another engine gives other last bits.
+CLEARLY = 1.5
 
 
 def choose_engine(name, reference, folder, precision="float32"):
@@ -27,8 +30,8 @@ def choose_engine(name, reference, folder, precision="float32"):
     machine and the versions of the libraries, so that `auto` stays with its choice.
 
     Args:
-        name: 'mindspore', 'openvino', 'onnxruntime', or 'auto': the fastest of these that is
-            installed and agrees with MindSpore.
+        name: 'mindspore', 'openvino', 'onnxruntime', or 'auto': of those that are installed and
+            agree with MindSpore the fastest; OpenVINO unless another is clearly faster.
         reference: MindSporeEngine, or another NetworkEngine.
         folder: Path, where exported networks are kept.
         precision: 'float32' or 'bf16'. bf16 is used only when asked for, because a prediction
@@ -55,8 +58,9 @@ def choose_engine(name, reference, folder, precision="float32"):
     if name != "auto" and name not in agreeing:
         raise LabError(f"The engine {name} cannot be used: {probes[name]['problem']}. Take "
                        f"--engine mindspore, or delete {path} and try again.")
-    chosen = max((key for key in agreeing if name in ("auto", key)),
-                 key=lambda key: probes[key]["images_per_second"])
+    speeds = {key: probes[key]["images_per_second"] for key in (*ACCELERATED, reference.name)
+              if key in agreeing and name in ("auto", key)}
+    chosen = next(key for key, speed in speeds.items() if speed * CLEARLY >= max(speeds.values()))
     print(_sentence(chosen, probes, precision))
     if chosen == "mindspore":
         return reference
