@@ -13,7 +13,6 @@ import dataclasses
 import itertools
 from pathlib import Path
 
-from src_mindspore import runtime
 from src_mindspore.configuration import Parser
 from src_mindspore.errors import LabError, run_as_script
 from src_mindspore.evaluation.metrics import wilson_interval
@@ -101,7 +100,6 @@ def main(argv):
         raise LabError(f"There are {len(pairs)} runs; the figure holds {len(COLOURS)}.")
     curves = [read_curve(name, folder) for name, _, folder in pairs]
     plot_curves(curves, Path(args.out))
-    print(runtime.describe()["processor"])
     print(format_table(
         ("run", "validations", "seconds", "to the chosen one", "val top-1", "95 % interval"),
         [(c.name, str(len(c.top1)), f"{c.seconds[-1]:.0f}", f"{c.seconds[c.chosen]:.0f}",

@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bench.machine import machine_and_day
 from bench.street import draw
 from config import DEFAULT_PRESET, KEYS, PRESETS
 from src_mindspore import runtime
@@ -55,8 +56,7 @@ def main(argv):
         epochs = 1 + args.views // (len(pipelines.records) // 2)  # a short last batch is dropped
         rows += compare(*(colours(make(epochs), pipelines.spec, args.views)
                           for make in (pipelines.course, pipelines.create_dataset)))
-    print("\n" + runtime.describe()["processor"] + f", {runtime.usable_cores()} cores, "
-          + time.strftime("%Y-%m-%d") + f"; {len(pipelines.records)} photos, views of 224 x 224")
+    print("\n" + machine_and_day() + f"; {len(pipelines.records)} photos, views of 224 x 224")
     print(format_table(("pipeline", "views/s", "to the course's"), [
         (name, f"{statistics.median(s[name] for s in speeds):,.0f}",
          f"{statistics.median(s[name] / s[COURSE] for s in speeds):.2f}") for name in speeds[0]]))

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.machine import machine_and_day
 from bench.street import draw
 from lab import grade
 from src_mindspore import runtime
@@ -45,8 +46,7 @@ def main(argv):
         grade.main([str(folder / "hand-ins"), "--data", str(data), "--out", str(folder / "out"),
                     "--jobs", str(args.jobs)])
         seconds = time.perf_counter() - started
-    print(f"\n{runtime.describe()['processor']}, {runtime.usable_cores()} cores, "
-          f"{time.strftime('%Y-%m-%d')}\n{args.hand_ins} hand-ins, {args.failing} of them failing, "
+    print(f"\n{machine_and_day()}\n{args.hand_ins} hand-ins, {args.failing} of them failing, "
           f"130 pictures each, {args.jobs} at once: {seconds:.0f} s")
 
 

@@ -21,7 +21,7 @@ import sys
 import time
 from pathlib import Path
 
-from src_mindspore import runtime
+from bench.machine import machine_and_day
 from src_mindspore.configuration import Parser
 from src_mindspore.data.drawn import draw_dataset
 from src_mindspore.errors import LabError, run_as_script
@@ -56,8 +56,7 @@ def main(argv):
     print(f"drawing: {time.perf_counter() - started:.0f} s")
     sizes = [int(size) for size in args.sizes.split(",")]
     figures = [figures_of(work, drawn, size, args.engine) for size in sizes]
-    print("\n" + runtime.describe()["processor"] + f", {runtime.usable_cores()} cores, "
-          + time.strftime("%Y-%m-%d"))
+    print("\n" + machine_and_day())
     print(table(figures))
     return 0
 

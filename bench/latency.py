@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 
+from bench.machine import machine_and_day
 from src_mindspore import runtime
 from src_mindspore.configuration import Parser
 from src_mindspore.errors import LabError, run_as_script
@@ -49,8 +50,7 @@ def main(argv):
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         folder = write_submission(args.ckpt, "RGB", f"{temporary}/hand-in")
         starts = [ask(folder, args.photos) for _ in range(args.starts)]
-    print(runtime.describe()["processor"] + f", {runtime.usable_cores()} cores, "
-          + time.strftime("%Y-%m-%d"))
+    print(machine_and_day())
     cold, p50, p99 = (statistics.median(values) for values in zip(*starts, strict=True))
     print(format_table(("measure", "ms"), [
         ("Python's start to the first answer", f"{1000 * cold:,.0f}"),

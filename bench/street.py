@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.machine import machine_and_day
 from config import KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import Parser, resolve
@@ -43,8 +44,7 @@ def main(argv):
         figures = {name: in_a_process_of_its_own(name, data, Path(temporary) / name)
                    for name in PROCEDURES}
     course, alone, auto = (figures[name] for name in PROCEDURES)
-    print("\n" + runtime.describe()["processor"] + f", {runtime.usable_cores()} cores, "
-          + time.strftime("%Y-%m-%d"))
+    print("\n" + machine_and_day())
     print(format_table(
         ("measure", "course", "ours, MindSpore", "ours, auto engine", "auto : course"),
         [(name, f"{course[name]:,.1f}", f"{alone[name]:,.1f}", f"{auto[name]:,.1f}",

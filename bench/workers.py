@@ -13,10 +13,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from src_mindspore import runtime
+from bench.machine import machine_and_day
 from src_mindspore.configuration import Parser
 from src_mindspore.data.drawn import draw_dataset
 from src_mindspore.errors import LabError, run_as_script
@@ -68,8 +67,7 @@ def main(argv):
                                          val_per_class=1, seed=1, progress=False)
         rates = {count: rate_of(train(count, Path(data).resolve(), args.batch_size, results))
                  for count in map(int, args.counts.split(","))}
-    print(runtime.describe()["processor"] + f", {runtime.usable_cores()} cores, "
-          + time.strftime("%Y-%m-%d"))
+    print(machine_and_day())
     first = next(iter(rates.values()))
     print(format_table(("processes", "images/s", "ratio"),
                        [(str(count), f"{rate:.1f}", f"{rate / first:.2f}")

@@ -5,7 +5,6 @@ import mindspore as ms
 from mindspore import nn
 
 from src_mindspore.backbones.folding import fold_batchnorm
-from src_mindspore.backbones.mirrored import PREFIX as MIRRORED
 from src_mindspore.backbones.registry import entry_of
 from src_mindspore.features.engines.base import NetworkEngine
 from src_mindspore.heads.linear import GlobalPooling
@@ -33,8 +32,8 @@ class MindSporeEngine(NetworkEngine):
     """
 
     def __init__(self, backbone, pooling, batch_size):
-        mirrored = "mirrored-" if backbone.name.startswith(MIRRORED) else ""
-        super().__init__(f"{mirrored}{backbone.sha256[:16]}-{backbone.padding}-{pooling}",
+        name = backbone.name.replace(":", "-")
+        super().__init__(f"{name}-{backbone.sha256[:16]}-{backbone.padding}-{pooling}",
                          backbone.preprocess.input_shape, batch_size)
         self.backbone = backbone
         self.pooling = pooling
