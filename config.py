@@ -42,7 +42,7 @@ MINDCV_SIDES = {"efficientnet_b1": 240, "efficientnet_b2": 260, "efficientnet_b3
 
 def of_backbone(name):
     """Return the keys that come with a backbone: its weights, and the input they were made for."""
-    name = name.removeprefix("mirrored:")
+    name = name.removeprefix("mirrored:").removeprefix("multilevel:")
     if not name.startswith("mindcv:"):
         return LITE.get(name, {})
     name = name.removeprefix("mindcv:")
@@ -97,7 +97,7 @@ KEYS = {
     "mix_probability": Key(0.5, number(0, 1), "part of the augmented views that mixup or cutmix mixes"),
 
     # --- backbone and features
-    "backbone": Key("mobilenet_v2", architecture("mobilenet_v2", *LITE), "which frozen backbone computes the features; mirrored:NAME looks at each photo and at its mirror image, in twice the time; with another than mobilenet_v2 come its own weights and input size", of_backbone),
+    "backbone": Key("mobilenet_v2", architecture("mobilenet_v2", *LITE), "which frozen backbone computes the features; mirrored:NAME looks at each photo and at its mirror image, in twice the time; multilevel:NAME reads two inner layers too; with another than mobilenet_v2 come its own weights and input size", of_backbone),
     "backbones": Key("", several("mobilenet_v2", *LITE), "several backbones, their features joined, each with its own weights and input size: a,b,c or, at another size, a@288,b; '': one, as backbone says"),
     "pretrained_ckpt": Key("./results/weights/mobilenetv2_keras.ckpt", text(), "its weights; those that `python -m src_mindspore.weights list` shows are fetched when absent. Of mindcv:NAME a .ckpt, .safetensors, .pth or .pt; '': results/weights/NAME with such a suffix, else random"),
     "features_path": Key("./results/features", text(), "where cached features live, one folder a key"),

@@ -112,7 +112,7 @@ MINDCV_FAMILIES = ("resnet", "resnext", "resnest", "seresnet", "squeezenet", "ef
 def architecture(*options):
     """A Rule: the name of a backbone, one of the options or mindcv:NAME. Whether MindCV has NAME is
     known when it is imported; the families it is best known for need no `mindcv:` in front. Any
-    name may have `mirrored:` before it.
+    name may have `mirrored:` before it, an option `multilevel:`, or both in this order.
     """
     def parse(value):
         if not isinstance(value, str):
@@ -122,13 +122,15 @@ def architecture(*options):
             if inner.startswith("mirrored:"):
                 raise ValueError
             return f"mirrored:{parse(inner)}"
+        if value.startswith("multilevel:") and value.removeprefix("multilevel:") in options:
+            return value
         if value in options or re.fullmatch(r"mindcv:\w+", value):
             return value
         if re.fullmatch(rf"({'|'.join(MINDCV_FAMILIES)})\w+", value):
             return f"mindcv:{value}"
         raise ValueError
     return Rule(parse, "one of " + ", ".join(options) + ", or mindcv:NAME; each also as "
-                "mirrored:NAME")
+                "mirrored:NAME, the former also as multilevel:NAME")
 
 
 def several(*options):
@@ -151,7 +153,7 @@ def several(*options):
         return ",".join(members)
     return Rule(parse, "two or more different ones with commas between, each NAME or NAME@PIXELS "
                 "(32 to 1024), of " + ", ".join(options) + " and mindcv:NAME, each also as "
-                "mirrored:NAME")
+                "mirrored:NAME, the former also as multilevel:NAME")
 
 
 def numbers(count, low, high):

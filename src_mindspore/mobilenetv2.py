@@ -61,6 +61,10 @@ class InvertedResidual(nn.Cell):
         self.conv = nn.SequentialCell(layers)
         self.is_residual = stride == 1 and in_channels == out_channels
 
+    def expand(self, x):
+        """Return what the first convolution makes of (N, in, H, W): (N, hidden, H, W), >= 0."""
+        return self.conv[0](x)
+
     def construct(self, x):
         y = self.conv(x)
         return ops.add(x, y) if self.is_residual else y

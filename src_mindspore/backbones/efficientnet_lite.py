@@ -69,6 +69,10 @@ class MBConv(nn.Cell):
         self.layers = nn.SequentialCell(layers)
         self.is_residual = stride == 1 and in_channels == out_channels
 
+    def expand(self, x):
+        """Return what the first convolution makes of (N, in, H, W): (N, hidden, H, W), >= 0."""
+        return self.layers[2](self.layers[1](self.layers[0](x)))
+
     def construct(self, x):
         y = self.layers(x)
         return ops.add(x, y) if self.is_residual else y

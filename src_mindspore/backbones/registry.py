@@ -9,6 +9,8 @@ from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint, s
 from src_mindspore.backbones.efficientnet_lite import OUT_CHANNELS, VARIANTS, EfficientNetLite
 from src_mindspore.backbones.mirrored import PREFIX as MIRRORED
 from src_mindspore.backbones.mirrored import mirrored_backbone, mirrored_entry
+from src_mindspore.backbones.multilevel import PREFIX as MULTILEVEL
+from src_mindspore.backbones.multilevel import multilevel_backbone, multilevel_entry
 from src_mindspore.data.preprocess import PreprocessSpec
 from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of
@@ -60,6 +62,9 @@ def entry_of(name, path="the configuration"):
     """
     if name.startswith(MIRRORED):
         return mirrored_entry(entry_of(name.removeprefix(MIRRORED), path))
+    if name.startswith(MULTILEVEL):
+        inner = name.removeprefix(MULTILEVEL)
+        return multilevel_entry(entry_of(inner, path), inner)
     if name.startswith("mindcv:"):
         from src_mindspore.backbones.mindcv_bridge import entry_of_mindcv
         return entry_of_mindcv(name)
@@ -104,8 +109,8 @@ def load_backbone(path, name="mobilenet_v2"):
     Args:
         path: a checkpoint converted by this project, or the course's own; of 'mindcv:NAME' see
             `mindcv_bridge.load_mindcv`.
-        name: key of the registry or 'mindcv:NAME'; or either with 'mirrored:' in front, which
-            takes the same weights.
+        name: key of the registry or 'mindcv:NAME'; or either with 'mirrored:' in front, or the
+            former with 'multilevel:', which take the same weights.
 
     Returns:
         Backbone.
@@ -115,6 +120,8 @@ def load_backbone(path, name="mobilenet_v2"):
     """
     if name.startswith(MIRRORED):
         return mirrored_backbone(load_backbone(path, name.removeprefix(MIRRORED)))
+    if name.startswith(MULTILEVEL):
+        return multilevel_backbone(load_backbone(path, name.removeprefix(MULTILEVEL)))
     if name.startswith("mindcv:"):
         from src_mindspore.backbones.mindcv_bridge import load_mindcv
         return load_mindcv(path, name)
