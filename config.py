@@ -180,6 +180,15 @@ COURSE = {
     "weight_init": "ones", "has_bias": False, "normalise": False, "batch_size": 32,
 }
 
+# One clean pass, each photo and its mirror image at three levels, and the head of recommended.
+READ = "mirrored:multilevel:{}".format
+ONE_PASS = {
+    "resize": 0, "repeat": 1, "include_clean": True, "head": "rbf", "reduction": "mean",
+    "normalise": False, "rbf_width": 2048, "epochs": 150, "batch_size": 128,
+    "optimizer": "momentum", "lr_max": 0.3, "lr_end": 0.0, "decay_type": "cosine",
+    "weight_decay": 2e-5, "label_smoothing": 0.3,
+}
+
 PRESETS = {
     # The published starting point of the course: bad on purpose.
     "course_default": {
@@ -224,14 +233,12 @@ PRESETS = {
         "epochs": 100, "batch_size": 64, "optimizer": "adam", "lr_max": 1e-3, "lr_end": 1e-5,
         "decay_type": "plateau", "decay_rate": 0.2, "decay_patience": 5, "weight_decay": 0.0,
     },
-    # The same backbones, one clean pass, the head of recommended (docs/fused.md).
-    "fused_best": {
-        "backbones": "efficientnet_lite0,efficientnet_lite1,efficientnet_lite2", "resize": 0,
-        "repeat": 1, "include_clean": True, "head": "rbf", "reduction": "mean",
-        "normalise": False, "rbf_width": 2048, "epochs": 150, "batch_size": 128,
-        "optimizer": "momentum", "lr_max": 0.3, "lr_end": 0.0, "decay_type": "cosine",
-        "weight_decay": 2e-5, "label_smoothing": 0.3,
-    },
+    # The same backbones, read as in ONE_PASS (docs/fused.md).
+    "fused_best": {"backbones": ",".join(map(READ, LITE)), **ONE_PASS},
+    # The default backbone alone, read so, and all four together (docs/tricks.md).
+    "best_single": {"backbone": READ("mobilenet_v2"), "image_height": 256, "image_width": 256,
+                    **ONE_PASS},
+    "best_ensemble": {"backbones": ",".join(map(READ, (*LITE, "mobilenet_v2@256"))), **ONE_PASS},
 }
 DEFAULT_PRESET = "recommended"
 

@@ -42,7 +42,8 @@ def test_it_has_the_weights_of_the_plain_one_but_not_its_caches_and_exports(both
         != MindSporeEngine(plain, "mean+max", 4).identity
 
 
-@pytest.mark.parametrize("name", ["mirrored:", "mirrored:nothing", "multilevel:nothing", "multilevel:resnet34",
+@pytest.mark.parametrize("name", ["mirrored:", "mirrored:nothing", "multilevel:nothing",
+                                  "multilevel:resnet34",
                                   "mirrored:mirrored:mobilenet_v2"])
 def test_names_that_mean_nothing_are_refused(name):
     with pytest.raises(ValueError):  # noqa: PT011 - the rule says no more; its caller says the rest

@@ -1,9 +1,26 @@
 """Running the solutions of a notebook, and reading what they printed."""
+import os
+
 from lab.build import LAB, execute, solution_edition
 from lab.source import read_source
+from lab.start import DRAWN_VARIABLE
 
 # Two kernels on two cores, nothing cached.
 CELL_SECONDS = 180
+# A CNN from scratch, fused backbones: on all photos they would take too long.
+ON_DRAWN_PICTURES_ALONE = ("07_from_scratch", "09_fused_and_streaming")
+
+
+def check_solution(name, monkeypatch):
+    """Run a notebook's solutions from top to bottom, and see that they read the intended data:
+    in Chinese on photos where LAB_DATA names some, else in English on drawn pictures.
+    """
+    drawn = not os.environ.get("LAB_DATA") or name in ON_DRAWN_PICTURES_ALONE
+    if drawn:
+        monkeypatch.setenv(DRAWN_VARIABLE, "1")
+    text = run_solution(name, "en" if drawn else "zh")
+    assert "missing from" not in text
+    assert ("drawn-lab" in text) == drawn
 
 
 def run_solution(name, language):
