@@ -28,7 +28,7 @@ def test_its_map_holds_two_expansions_and_the_last_map(both):
     assert result.shape == (2, multi.channels, 3, 3)
     assert multi.channels == 6 * 64 + 6 * 160 + 1280
     np.testing.assert_allclose(result[:, -1280:], plain.cell(ms.Tensor(x)).asnumpy(), atol=1e-5)
-    # The names are those of Keras: block_11_expand_relu and block_14_expand_relu.
+    # The names are those of Keras: block_10_expand_relu and block_14_expand_relu.
     features, y, levels = plain.cell.features, ms.Tensor(x), {}
     for number in range(1, 16):
         y = features[number - 1](y)
