@@ -20,7 +20,8 @@ from src_mindspore.training.schedules import build_lr
 def extract_features(backbone, data, folder, config):
     """Write feature_{i}.npy and label_{i}.npy of unpooled maps; returns (batches, bytes)."""
     folder.mkdir(parents=True)
-    pipeline = create_dataset(EasyDict({**config, "dataset_path": str(data)}))
+    pipeline = create_dataset(EasyDict({**config, "dataset_path": str(data)}),
+                              repeat=config.repeat)
     size = batches = 0
     for batch in pipeline.create_dict_iterator(num_epochs=1):
         feature = backbone(batch["image"]).asnumpy()

@@ -2,9 +2,12 @@
 
     make bench
     .venv/bin/python -m bench.street [--data FOLDER] [--images 520]
+    .venv/bin/python -m bench.street --data FOLDER --preset best_single --passes 8
 
 Both read the same pictures with the same weights, the right instruction set, one augmented pass,
-40 epochs, batch 32, the course's head. Drawn pictures are used unless --data names a folder.
+40 epochs, batch 32, the course's head. Drawn pictures are used unless --data names a folder. With
+--preset ours is that preset, whole, in as many passes and epochs as it has; --passes are then the
+course's alone.
 """
 import argparse
 import json
@@ -33,15 +36,20 @@ def main(argv):
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="FOLDER")
     parser.add_argument("--images", type=int, default=520, help="drawn training pictures")
+    parser.add_argument("--passes", type=int, default=1, help="augmented passes")
+    parser.add_argument("--preset", choices=list(PRESETS), help="ours, instead of the same work")
     parser.add_argument("--procedure", choices=PROCEDURES, help=argparse.SUPPRESS)
     parser.add_argument("--work", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.procedure:
-        print(json.dumps(measure(args.procedure, args.data, Path(args.work))))
+        print(json.dumps(measure(args)))
         return
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         data = args.data or draw(Path(temporary) / "drawn", args.images)
-        figures = {name: in_a_process_of_its_own(name, data, Path(temporary) / name)
+        figures = {name: in_a_process_of_its_own(
+                       "--procedure", name, "--data", str(data), "--work",
+                       str(Path(temporary) / name), "--passes", str(args.passes),
+                       *(["--preset", args.preset] if args.preset else []))
                    for name in PROCEDURES}
     course, alone, auto = (figures[name] for name in PROCEDURES)
     print("\n" + machine_and_day())
@@ -51,20 +59,27 @@ def main(argv):
           f"{auto[name] / course[name]:.2f}") for name in course]))
 
 
-def in_a_process_of_its_own(name, data, work):
+def in_a_process_of_its_own(*flags):
     """Run one procedure in a fresh process, so that its peak of memory is its own; its measures."""
-    result = subprocess.run(
-        [sys.executable, "-m", "bench.street", "--procedure", name, "--data", str(data), "--work",
-         str(work)], stdout=subprocess.PIPE, text=True, check=False)
+    result = subprocess.run([sys.executable, "-m", "bench.street", *flags], stdout=subprocess.PIPE,
+                            text=True, check=False)
     if result.returncode:
-        raise LabError(f"The procedure {name} failed:\n{result.stdout[-2000:]}")
+        raise LabError(f"The procedure {flags[1]} failed:\n{result.stdout[-2000:]}")
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def measure(name, data, work):
+def measure(args):
     """Measure one procedure here; dict of measures, the peak of memory of this process with it."""
     runtime.start()
-    figures = measure_course(data, work) if name == "course" else measure_ours(data, work, name)
+    work = Path(args.work)
+    if args.procedure == "course":
+        figures = measure_course(settings(args.data, work, "mindspore", args.passes), work)
+    elif args.preset:
+        figures = measure_ours(resolve(KEYS, PRESETS, args.preset, preset=args.preset, flags={
+            "dataset_path": args.data, "results_path": str(work), "engine": args.procedure,
+            "features_path": str(work / "features")}))
+    else:
+        figures = measure_ours(settings(args.data, work, args.procedure, args.passes))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {**figures, "peak memory, MB": peak}
 
@@ -77,23 +92,24 @@ def draw(folder, images):
     return draw_dataset(folder, each, max(1, each // 4), CLASSES)
 
 
-def settings(data, results, engine):
+def settings(data, results, engine, passes):
     """Return the configuration both procedures are measured with."""
     return resolve(KEYS, PRESETS, "course_best", flags={
-        "dataset_path": str(data), "results_path": str(results), "repeat": 1, "epochs": 40,
+        "dataset_path": str(data), "results_path": str(results), "repeat": passes,
+        "epochs": 40,
         "optimizer": "momentum", "engine": engine, "features_path": str(results / "features"),
         "pretrained_ckpt": "./results/weights/mobilenetv2_keras.ckpt"})
 
 
-def measure_ours(data, results, engine):
+def measure_ours(config):
     """Run train_head.py's street; returns the measures by name."""
     import train_head
 
-    config = settings(data, results, engine)
+    results = Path(config.results_path)
     started = time.perf_counter()
-    train_head.main([f"--{key}={value}" for key, value in config.items()
-                     if key in ("dataset_path", "results_path", "features_path", "repeat",
-                                "optimizer", "engine")] + ["--preset", "course_best"])
+    train_head.main([f"--{key}={config[key]}" for key in (
+        "dataset_path", "results_path", "features_path", "repeat", "optimizer", "engine")]
+        + ["--preset", config.preset])
     total = time.perf_counter() - started
     run = next((results / "runs").iterdir())
     laps = json.loads((run / "result.json").read_text())["seconds"]
@@ -105,7 +121,7 @@ def measure_ours(data, results, engine):
                     size / rows)
 
 
-def measure_course(data, folder):
+def measure_course(config, folder):
     """Run the course's procedure; returns the measures by name."""
     from bench import course_procedure
     from src_mindspore.backbones.registry import load_backbone
@@ -115,12 +131,11 @@ def measure_course(data, folder):
     from src_mindspore.model import save_model
     from src_mindspore.weights.prepare import require_weights
 
-    config = settings(data, folder, "mindspore")
-    photos = read_folder(data)
+    photos = read_folder(config.dataset_path)
     started = time.perf_counter()
     backbone = load_backbone(require_weights(config.pretrained_ckpt))
-    batches, size = course_procedure.extract_features(backbone.cell, data, folder / "features",
-                                                      config)
+    batches, size = course_procedure.extract_features(backbone.cell, config.dataset_path,
+                                                      folder / "features", config)
     extracted = time.perf_counter()
     network = course_procedure.train_head(backbone.cell, folder / "features", batches,
                                           len(photos.classes), config)
