@@ -233,12 +233,10 @@ PRESETS = {
         "epochs": 100, "batch_size": 64, "optimizer": "adam", "lr_max": 1e-3, "lr_end": 1e-5,
         "decay_type": "plateau", "decay_rate": 0.2, "decay_patience": 5, "weight_decay": 0.0,
     },
-    # The same backbones, read as in ONE_PASS (docs/fused.md).
-    "fused_best": {"backbones": ",".join(map(READ, LITE)), **ONE_PASS},
-    # The default backbone alone, read so, and all four together (docs/tricks.md).
+    # The best of one backbone, and of several as one network (docs/tricks.md, docs/fused.md).
     "best_single": {"backbone": READ("mobilenet_v2"), "image_height": 256, "image_width": 256,
                     **ONE_PASS},
-    "best_ensemble": {"backbones": ",".join(map(READ, (*LITE, "mobilenet_v2@256"))), **ONE_PASS},
+    "best_ensemble": {"backbones": ",".join(map(READ, LITE)), **ONE_PASS},
 }
 DEFAULT_PRESET = "recommended"
 

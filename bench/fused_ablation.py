@@ -36,7 +36,7 @@ RECIPES = {
     "+ SVD": (0, {"attention": "none"}),
     "+ SVD + attention (softmax)": (0, {"attention": "softmax"}),
     "+ SVD + attention (sigmoid)": (0, {"attention": "sigmoid"}),
-    "ours: joined, RBF head": (0, {key: PRESETS["fused_best"][key] for key in (
+    "ours: joined, RBF head": (0, {key: PRESETS["best_ensemble"][key] for key in (
         "head", "epochs", "batch_size", "optimizer", "lr_max", "lr_end", "decay_type",
         "weight_decay", "label_smoothing")} | {"attention": "none", "dropout": 0.0}),
     "joined + attention (softmax)": (0, {"head": "linear", "attention": "softmax"}),
