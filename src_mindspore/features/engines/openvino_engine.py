@@ -19,7 +19,7 @@ class OpenVINOEngine(ExportedEngine):
 
     name = package = "openvino"
     precisions = ("float32", "bf16")
-    revision = 2
+    revision = 3
 
     def load(self, path):
         """Compile the network at `path` for one photo, one infer request a photo of a batch."""
@@ -31,7 +31,7 @@ class OpenVINOEngine(ExportedEngine):
         model.reshape(shape)
         settings = {"NUM_STREAMS": str(cores), "INFERENCE_NUM_THREADS": str(cores),
                     "INFERENCE_PRECISION_HINT": {"float32": "f32", "bf16": "bf16"}[self.precision]}
-        with whole_instruction_set() if self.precision == "bf16" else contextlib.nullcontext():
+        with whole_instruction_set():
             compiled = core.compile_model(model, "CPU", settings)
             self.requests = [compiled.create_infer_request() for _ in range(self.batch_size)]
             # Kernels are generated at the first inference.
@@ -50,10 +50,10 @@ class OpenVINOEngine(ExportedEngine):
 
 @contextlib.contextmanager
 def whole_instruction_set():
-    """Take away the limit that MindSpore's oneDNN needs: under it OpenVINO cannot compile bf16.
+    """Take away the limit that MindSpore's oneDNN needs: OpenVINO's own is then 1.7 times as fast
+    on a processor with AVX-512, and cannot compile bf16 under it.
 
-    Every oneDNN reads the limit once, at its first use, so MindSpore must have computed something
-    before.
+    Every oneDNN reads the limit once, at its first use; MindSpore's is never used in here.
     """
     limit = os.environ.pop(ISA_VARIABLE, None)
     try:
