@@ -285,7 +285,7 @@ def test_bf16_has_its_own_tolerance_and_key(reference, exported, photos, monkeyp
     assert choose_engine("auto", reference, exported, "bf16").precision == "float32"
 
 
-def test_instruction_set_is_whole_only_while_bf16_is_compiled():
+def test_instruction_set_is_whole_only_while_openvino_compiles():
     from src_mindspore.features.engines.openvino_engine import whole_instruction_set
     before = os.environ[ISA_VARIABLE]
     with whole_instruction_set():
