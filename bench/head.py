@@ -50,7 +50,7 @@ def main(argv):
             ours = train_ours(data, args.epochs)
             rounds.append({"ours": ours,
                            "PyTorch, DataLoader": ask_torch(
-                               task="train", rows=str(path), classes=int(data["y"].max()) + 1,
+                               task="train", rows=str(path), classes=classes_of(data),
                                epochs=args.epochs, cores=runtime.usable_cores(), **SETTINGS),
                            "scikit-learn": sklearn.train(ours["loss"])})
             print(f"round {number + 1}: " + ", ".join(
@@ -85,18 +85,24 @@ def rows_of_photos(folder):
     square root and standardised, as the linear head prepares them."""
     from src_mindspore.data.prepare import prepare_photos
     from src_mindspore.features.of_config import extract_splits, prepare_backbone
-    from src_mindspore.training.rows import root_statistics
+    from src_mindspore.heads.build import HeadSpec
+    from src_mindspore.training.rows import apply_in_chunks, joined, root_statistics
 
     config = resolve(KEYS, PRESETS, DEFAULT_PRESET, preset="course_best",
                      flags={"dataset_path": folder})
     caches = extract_splits(prepare_photos(config), prepare_backbone(config), config)
-    train, val = caches["train"].features(), caches["val"].features()
-    mean, std = root_statistics(train)
+    prepare = HeadSpec(WIDTH // 2, 7, 2, reduction="mean+max", normalise=True).build().prepare
+    prepare.fit(*root_statistics(caches["train"].features()))
     data = {}
-    for prefix, rows, cache in (("", train, caches["train"]), ("val_", val, caches["val"])):
-        data[f"{prefix}x"] = ((np.sqrt(rows) - mean) / np.maximum(std, 1e-6)).astype(np.float32)
+    for prefix, cache in (("", caches["train"]), ("val_", caches["val"])):
+        data[f"{prefix}x"] = joined(apply_in_chunks(prepare, cache.features()), len(cache))
         data[f"{prefix}y"] = cache.labels.astype(np.int32)
     return data
+
+
+def classes_of(data):
+    """Return how many classes the rows have."""
+    return int(data["y"].max()) + 1
 
 
 def train_ours(data, epochs):
@@ -109,7 +115,7 @@ def train_ours(data, epochs):
         "epochs": epochs, "batch_size": SETTINGS["batch_size"], "lr_max": SETTINGS["lr"],
         "optimizer": "momentum", "momentum": 0.9, "weight_decay": 0, "weight_init": "he",
         "reduction": "mean+max", "has_bias": True, "seed": SETTINGS["seed"]})
-    head = HeadSpec(WIDTH // 2, 7, CLASSES, reduction="mean+max").build()
+    head = HeadSpec(WIDTH // 2, 7, classes_of(data), reduction="mean+max").build()
     trainer = HeadTrainer(head, Split(data["x"], data["y"]), Split(data["val_x"], data["val_y"]),
                           config)
     started = time.perf_counter()
@@ -139,7 +145,7 @@ class LogisticRegressionPeer:
 
     def __init__(self, data):
         self.data = data
-        self.losses = {0: np.log(CLASSES)}
+        self.losses = {0: np.log(classes_of(data))}
 
     def train(self, wanted_loss):
         """Fit until the training loss is at most as wanted; seconds of that fit, and results."""

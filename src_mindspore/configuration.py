@@ -109,6 +109,9 @@ MINDCV_FAMILIES = ("resnet", "resnext", "resnest", "seresnet", "squeezenet", "ef
                    "convnext", "vit_", "swin", "hrnet")
 
 
+ALSO = "each also as mirrored:NAME, the former also as multilevel:NAME"
+
+
 def architecture(*options):
     """A Rule: the name of a backbone, one of the options or mindcv:NAME. Whether MindCV has NAME is
     known when it is imported; the families it is best known for need no `mindcv:` in front. Any
@@ -129,8 +132,7 @@ def architecture(*options):
         if re.fullmatch(rf"({'|'.join(MINDCV_FAMILIES)})\w+", value):
             return f"mindcv:{value}"
         raise ValueError
-    return Rule(parse, "one of " + ", ".join(options) + ", or mindcv:NAME; each also as "
-                "mirrored:NAME, the former also as multilevel:NAME")
+    return Rule(parse, "one of " + ", ".join(options) + ", or mindcv:NAME; " + ALSO)
 
 
 def several(*options):
@@ -152,8 +154,7 @@ def several(*options):
             raise ValueError
         return ",".join(members)
     return Rule(parse, "two or more different ones with commas between, each NAME or NAME@PIXELS "
-                "(32 to 1024), of " + ", ".join(options) + " and mindcv:NAME, each also as "
-                "mirrored:NAME, the former also as multilevel:NAME")
+                "(32 to 1024), of " + ", ".join(options) + " and mindcv:NAME; " + ALSO)
 
 
 def numbers(count, low, high):
