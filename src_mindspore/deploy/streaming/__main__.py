@@ -6,10 +6,12 @@
 
 A manifest names one photo a line (`path` or `id<TAB>path`); rename it into the watched folder when
 it is whole. A client of --listen sends four bytes of length and the photo, and gets a line of JSON.
+Rows are kept in files either way.
 `make stream-env` makes Flink's environment. docs/streaming.md tells the rest.
 """
 import argparse
 import contextlib
+import functools
 import os
 import sys
 import time
@@ -21,6 +23,7 @@ from src_mindspore.deploy.streaming import launch, machine
 from src_mindspore.deploy.streaming.client import warm_up
 from src_mindspore.deploy.streaming.gateway import Gateway
 from src_mindspore.deploy.streaming.manifests import read_manifest
+from src_mindspore.deploy.streaming.row_log import RowLog
 from src_mindspore.deploy.streaming.served import ENGINES, freeze_model
 from src_mindspore.deploy.streaming.settings import StreamSettings
 from src_mindspore.deploy.streaming.watch import Figures, ModelWatch, RowFiles
@@ -35,9 +38,13 @@ def main(argv):
     settings = prepare(args)
     figures = Figures(args.limit_ms)
     files = RowFiles(settings.rows) if settings.rows else None
+    log = None
     with contextlib.ExitStack() as stack:
         if args.listen:
-            stack.callback(open_gateway(settings, args.listen, figures.add).close)
+            gateway = open_gateway(settings, args.listen)
+            stack.callback(gateway.close)
+            log = RowLog(rows_of(settings), args.format, args.checkpoint_seconds)
+            stack.callback(log.close)
         else:
             for _ in files.new_rows():
                 pass  # of the stream that is resumed
@@ -48,17 +55,29 @@ def main(argv):
         job.wait_until_running()
         if args.listen:
             warm_up(args.listen, args.parallelism)
-            figures.reset()
-        print("running" + (f": clients may connect to 127.0.0.1:{args.listen}; Ctrl-C stops it"
-                           if args.listen else f": rows appear in {settings.rows}; Ctrl-C stops it "
-                           "with a savepoint"), flush=True)
+            # Only now: what came before was warming up.
+            gateway.on_row = functools.partial(keep_and_count, log, figures)
+        print("running: " + (f"clients may connect to 127.0.0.1:{args.listen}; " if args.listen
+                             else "") + f"rows appear in {rows_of(settings)}; Ctrl-C stops it"
+              + ("" if args.listen else " with a savepoint"), flush=True)
         try:
-            follow(job, figures, files, ModelWatch.of(args.ckpt, settings.model))
+            follow(job, figures, files, log, ModelWatch.of(args.ckpt, settings.model))
         except KeyboardInterrupt:
             stop(job, args)
         for row in files.new_rows() if files else ():
             figures.add(row)
-        print(figures.line(over_all=True) + (f"\nrows: {settings.rows}" if files else ""))
+        print(f"{figures.line(over_all=True)}\nrows: {rows_of(settings)}")
+
+
+def rows_of(settings):
+    """Return the Path of the folder of rows, whoever writes them: Flink's sink or the gateway."""
+    return Path(settings.state).parent / "rows"
+
+
+def keep_and_count(log, figures, row):
+    """Note an answer before its client gets it."""
+    log.add(row)
+    figures.add(row)
 
 
 def parse(argv):
@@ -122,7 +141,7 @@ def prepare(args):
     if args.watch and not Path(args.watch).is_dir():
         raise LabError(f"There is no folder {args.watch} to watch. Make it, then rename manifests "
                        "into it.")
-    if not args.resume and any((out / "rows").glob("*")):
+    if not args.listen and not args.resume and any((out / "rows").glob("*")):
         raise LabError(f"{out / 'rows'} holds rows of an earlier stream; new ones would stand "
                        "beside them. Choose another --out, or go on with --resume URI (the "
                        f"savepoint that Ctrl-C named, or the newest of {out / 'state'}).")
@@ -149,20 +168,21 @@ def find_root(path):
     return root
 
 
-def open_gateway(settings, port, on_row):
+def open_gateway(settings, port):
     """Return the Gateway that the settings name."""
     for left in Path(settings.root).glob("*"):
         left.unlink()  # photos of clients that are gone with the gateway of an earlier stream
-    return Gateway(settings.root, port, settings.lines_port, settings.rows_port, on_row=on_row)
+    return Gateway(settings.root, port, settings.lines_port, settings.rows_port)
 
 
-def follow(job, figures, files, watch):
+def follow(job, figures, files, log, watch):
     """Show the live line until the job has ended.
 
     Args:
         job: Job.
         figures: Figures.
         files: RowFiles to count, or None where a gateway counts.
+        log: RowLog of a gateway, or None.
         watch: ModelWatch.
     """
     terminal = sys.stdout.isatty()
@@ -170,6 +190,8 @@ def follow(job, figures, files, watch):
     while not job.ended():
         for row in files.new_rows() if files else ():
             figures.add(row)
+        if log:
+            log.tick()
         if time.monotonic() - shown > (1 if terminal else 10):
             shown = time.monotonic()
             print(figures.line(), end="\r" if terminal else "\n", flush=True)

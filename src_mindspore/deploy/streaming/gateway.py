@@ -37,9 +37,10 @@ class Gateway:
         port, lines_port, rows_port: int; 0 takes a free one.
         most_waiting: int, photos on their way at once.
         silence_seconds: float, see `SILENCE_SECONDS`.
-        on_row: function called with every answer.
+        on_row: function called with every answer before its client gets it.
 
     Attributes:
+        on_row: as above; may be replaced.
         port, lines_port, rows_port: int, those that are listened on.
         duplicates: int, rows that were dropped.
     """
@@ -49,7 +50,7 @@ class Gateway:
         self._spool = Path(spool)
         self._spool.mkdir(parents=True, exist_ok=True)
         self._silence = silence_seconds
-        self._on_row = on_row
+        self.on_row = on_row
         self._most_waiting = most_waiting
         self._room = threading.BoundedSemaphore(most_waiting)
         self._clients = threading.BoundedSemaphore(MOST_CLIENTS)
@@ -179,7 +180,7 @@ class Gateway:
                 self._room.release()
                 row |= {"sequence": sequence, "path": "",
                         "total_milliseconds": round((time.perf_counter() - arrived) * 1000, 3)}
-                self._on_row(row)
+                self.on_row(row)
                 client.answer(row)
 
 
