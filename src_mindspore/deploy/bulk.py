@@ -7,7 +7,7 @@
 
 FOLDER: every photo below it. MANIFEST.txt: a path a line, relative to --root. Each is answered by
 one row of OUT/predictions/*.parquet: class, probability, the five likeliest, the hash of the model;
-or why there is no answer. docs/bulk.md says more.
+or why there is no answer. --engine as in evaluate.py. docs/bulk.md says more.
 """
 import argparse
 import contextlib
@@ -40,7 +40,7 @@ def main(argv):
     with _alone(Path(args.out)):
         job = prepare_job(args.input, args.root, args.out, sha256_of(args.ckpt), args.part_rows)
         start = time.monotonic()
-        done = predict(job, Path(args.ckpt).absolute(), args.batch_size, args.ray, args.actors)
+        done = predict(job, args)
         seconds = time.monotonic() - start
         with tqdm(total=job.rows, desc="count", unit="row", mininterval=0.5) as bar:
             counts = count(job, bar.update)
@@ -48,9 +48,9 @@ def main(argv):
     show(job, counts, done, seconds)
 
 
-def predict(job, model, batch_size, address, actors):
+def predict(job, args):
     """Predict the parts that are missing; return how many rows that were."""
-    from src_mindspore.deploy.bulk_parts import PartPredictor, is_whole, load
+    from src_mindspore.deploy.bulk_parts import is_whole
     with tqdm(total=job.rows, desc="check", unit="row", mininterval=0.5, leave=False) as bar:
         missing = []
         for part in range(job.parts):
@@ -64,29 +64,35 @@ def predict(job, model, batch_size, address, actors):
         return 0
     with tqdm(total=job.rows, initial=job.rows - todo, desc="predict", unit="img",
               mininterval=0.5) as bar:
-        if address:
-            run_units("parts", missing, make_worker, (str(job.out), str(model), batch_size),
-                      address, actors, lambda result: bar.update(result["rows"]))
+        what = str(job.out), str(Path(args.ckpt).absolute()), args.batch_size, args.engine
+        if args.ray:
+            run_units("parts", missing, make_worker, what, args.ray, args.actors,
+                      lambda result: bar.update(result["rows"]))
         else:
-            runtime.start()
-            predictor = PartPredictor(job.out, functools.partial(load, model, batch_size),
-                                      batch_size, bar.update)
+            predictor = make_worker(*what, bar.update)
             for part in missing:
                 predictor(part)
     return todo
 
 
-def make_worker(out, model, batch_size):
-    """Return what an actor does: a PartPredictor of its own.
+def make_worker(out, model, batch_size, engine, progress=lambda rows: None):
+    """Return what predicts the parts, in an actor or here.
 
     Args:
         out: str, the job's folder.
         model: str, the model's file.
         batch_size: int.
+        engine: str, see `evaluation.accelerate`.
+        progress: function, called with the number of rows just done.
+
+    Returns:
+        PartPredictor.
     """
     runtime.start()
     from src_mindspore.deploy.bulk_parts import PartPredictor, load
-    return PartPredictor(out, functools.partial(load, model, batch_size), batch_size)
+    # Below the job's folder, because that is what all machines share.
+    return PartPredictor(out, functools.partial(load, model, batch_size, engine,
+                                                Path(out) / "engines"), batch_size, progress)
 
 
 def show(job, counts, done, seconds):
@@ -136,6 +142,9 @@ def parse(argv):
                         help="rows of a Parquet file, the unit of work (default %(default)s)")
     parser.add_argument("--batch_size", type=int, default=32, metavar="N",
                         help="photos the network takes at once (default %(default)s)")
+    parser.add_argument("--engine", choices=("auto", "mindspore", "openvino", "onnxruntime"),
+                        default="auto", help="who computes; auto: the fastest that agrees with "
+                        "MindSpore. Photos of which it is not sure are asked of MindSpore again")
     add_ray_flags(parser)
     args = parser.parse_args(argv)
     for name in ("part_rows", "batch_size"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 from scipy.special import softmax
 
 from src_mindspore.data.decode import BadImage, decode, read_file
@@ -228,14 +229,24 @@ def count(job, progress=lambda rows: None):
             "classes": dict(classes.most_common()), "examples": examples[:20]}
 
 
-def load(path, batch_size):
-    """Load a checkpoint or an exported MindIR, by its name.
+def load(path, batch_size, engine, folder):
+    """Load a checkpoint or an exported MindIR, by its name, with an engine in its place.
+
+    Args:
+        path: str or Path.
+        batch_size: int.
+        engine, folder: see `accelerate`. One process at a time looks into the folder, so that
+            those of one machine, which start together, take the same engine.
 
     Returns:
         Model.
 
     Raises:
-        LabError: see `load_model` and `load_mindir`.
+        LabError: see `load_model`, `load_mindir` and `accelerate`.
     """
+    from src_mindspore.evaluation.accelerate import accelerate
     from src_mindspore.model import load_mindir, load_model
-    return load_mindir(path) if Path(path).suffix == ".mindir" else load_model(path, batch_size)
+    model = load_mindir(path) if Path(path).suffix == ".mindir" else load_model(path, batch_size)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        return accelerate(model, engine, folder)

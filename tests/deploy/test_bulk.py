@@ -88,6 +88,19 @@ def test_a_killed_job_goes_on_and_ends_equal(whole, checkpoint, drawn_data, tmp_
     assert "14 rows are predicted already" in capsys.readouterr().out
 
 
+def test_another_engine_names_the_same_classes(whole, checkpoint, drawn_data, tmp_path, capsys):
+    argv = [str(drawn_data), "--ckpt", str(checkpoint), "--part_rows", str(PART)]
+    bulk.main([*argv, "--engine", "mindspore", "--out", str(tmp_path / "slow")])
+    assert "engine:" not in capsys.readouterr().out
+    bulk.main([*argv, "--engine", "onnxruntime", "--out", str(tmp_path / "fast")])
+    assert "engine: onnxruntime, within" in capsys.readouterr().out
+    slow, fast = table(tmp_path / "slow"), table(tmp_path / "fast")
+    assert [row["label"] for row in fast] == [row["label"] for row in slow]
+    likeliest = [np.array([row["probability"] for row in rows]) for rows in (slow, fast)]
+    np.testing.assert_allclose(*likeliest, atol=1e-4)
+    assert (likeliest[0] != likeliest[1]).any()  # so it was another engine
+
+
 @pytest.fixture
 def odd_photos(drawn_data, tmp_path):
     """A root with good, damaged and odd files, a manifest that names them, and what to expect."""
@@ -151,7 +164,8 @@ def test_model_that_changes_meanwhile_is_refused(whole, checkpoint, tmp_path):
     record = json.loads((whole / "job.json").read_text())
     (tmp_path / "job.json").write_text(json.dumps({**record, "model_sha256": "0" * 64}))
     with pytest.raises(LabError, match="The model has changed"):
-        PartPredictor(tmp_path, lambda: load(checkpoint, 8), 8)(0)
+        PartPredictor(tmp_path, lambda: load(checkpoint, 8, "mindspore", tmp_path / "engines"),
+                      8)(0)
     assert not (tmp_path / "predictions").exists()
 
 
