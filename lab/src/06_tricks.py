@@ -151,7 +151,7 @@ axes.axvline(min(small) - 0.5, color="black", linewidth=0.8)
 axes.set_xlabel(say(zh="类别（竖线右边每类只有三张训练图片）",
                     en="class (right of the line: three training pictures each)"))
 axes.set_ylabel(say(zh="召回率", en="recall"))
-axes.legend(loc="lower left", ncols=3)
+axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
 plt.show()
 
 # %% [markdown] lang="zh"
