@@ -48,8 +48,9 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
     def persistent_load(self, identity):
-        kind, dtype, key, _, count, view = identity
-        if kind != "storage" or not isinstance(dtype, np.dtype) or view is not None:
+        # Archives name kind, dtype, key, device and count; rows of pickles a view of it besides.
+        kind, dtype, key, _, count, *view = identity
+        if kind != "storage" or not isinstance(dtype, np.dtype) or view not in ([], [None]):
             raise pickle.UnpicklingError("it holds something else than plain tensors")
         return dtype, key, int(count)
 

@@ -4,6 +4,7 @@ import io
 import pickle
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,11 @@ STORAGE = b"ctorch\nFloatStorage\n"
 REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 
 
-def tensor(key, count, offset, size, stride, storage=STORAGE):
-    """Pickle opcodes of one tensor, as torch.save writes them (protocol 2)."""
+def tensor(key, count, offset, size, stride, storage=STORAGE, view=b"N"):
+    """Pickle opcodes of one tensor, as torch.save writes them (protocol 2).
+
+    A row of pickles names the storage with a view (None), an archive without: `view=b""`.
+    """
     def integers(values):
         return b"(" + b"".join(b"J" + struct.pack("<i", v) for v in values) + b"t"
 
@@ -24,7 +28,7 @@ def tensor(key, count, offset, size, stride, storage=STORAGE):
         return b"X" + struct.pack("<I", len(value)) + value.encode()
 
     identity = (b"(" + text("storage") + storage + text(key) + text("cpu")
-                + b"J" + struct.pack("<i", count) + b"NtQ")
+                + b"J" + struct.pack("<i", count) + view + b"tQ")
     return (REBUILD + b"(" + identity + b"J" + struct.pack("<i", offset) + integers(size)
             + integers(stride) + b"\x89" + b"ccollections\nOrderedDict\n)R" + b"tR")
 
@@ -96,6 +100,21 @@ def test_truncated_and_other_files_are_refused():
             read_torch_tensors(other)
 
 
+@pytest.mark.parametrize("name", ["saved_by_torch_2_13.pth", "saved_by_torch_2_13_legacy.pth"])
+def test_what_torch_itself_wrote_is_read(name):
+    """Both formats, written by torch.save of PyTorch 2.13: a turned tensor, a part of one, four
+    types, a parameter, a single number."""
+    tensors = read_torch_tensors((Path(__file__).parent / name).read_bytes())
+    assert {key: str(value.dtype) for key, value in tensors.items()} == {
+        "layer.weight": "float32", "layer.bias": "float64", "half": "float16",
+        "parameter": "float32", "num_batches_tracked": "int64"}
+    np.testing.assert_array_equal(tensors["layer.weight"], [[0, 3], [1, 4], [2, 5]])
+    np.testing.assert_array_equal(tensors["layer.bias"], [0.5, -2, 8])
+    np.testing.assert_array_equal(tensors["half"], [1, 2, 3])
+    np.testing.assert_array_equal(tensors["parameter"], [[1.5]])
+    np.testing.assert_array_equal(tensors["num_batches_tracked"], 5)
+
+
 def archive(pickled, storages, **members):
     """Bytes of a zip checkpoint, as torch.save writes since 1.6."""
     stream = io.BytesIO()
@@ -108,6 +127,11 @@ def archive(pickled, storages, **members):
     return stream.getvalue()
 
 
+def zipped(*args):
+    """Opcodes of one tensor of an archive."""
+    return tensor(*args, view=b"")
+
+
 def opcodes(entries):
     """Pickle of a dict whose values are given as opcodes."""
     body = b"\x80\x02}("
@@ -117,8 +141,8 @@ def opcodes(entries):
 
 
 def test_the_zip_format_is_read_alike():
-    pickled = opcodes({"a": tensor("0", 6, 0, (2, 3), (3, 1)),
-                       "part": tensor("1", 4, 1, (2,), (1,))})
+    pickled = opcodes({"a": zipped("0", 6, 0, (2, 3), (3, 1)),
+                       "part": zipped("1", 4, 1, (2,), (1,))})
     tensors = read_torch_tensors(archive(pickled, {"0": range(6), "1": [5, 6, 7, 8]},
                                          byteorder="little"))
     np.testing.assert_array_equal(tensors["a"], np.arange(6).reshape(2, 3))
@@ -126,7 +150,7 @@ def test_the_zip_format_is_read_alike():
 
 
 def test_the_weights_inside_a_training_checkpoint_are_found():
-    inner = opcodes({"a": tensor("0", 2, 0, (2,), (1,))})[2:-1]
+    inner = opcodes({"a": zipped("0", 2, 0, (2,), (1,))})[2:-1]
     pickled = opcodes({"epoch": b"K\x03", "state_dict": inner})
     tensors = read_torch_tensors(archive(pickled, {"0": [1, 2]}))
     np.testing.assert_array_equal(tensors["a"], [1, 2])
@@ -134,15 +158,15 @@ def test_the_weights_inside_a_training_checkpoint_are_found():
 
 @pytest.mark.parametrize(("change", "reason"), [
     (lambda data: archive(pickle.dumps(Calls(print, "executed")), {}), "it asks for"),
-    (lambda data: archive(opcodes({"a": tensor("0", 9, 0, (9,), (1,))}), {"0": range(6)}),
+    (lambda data: archive(opcodes({"a": zipped("0", 9, 0, (9,), (1,))}), {"0": range(6)}),
      "ends in the middle"),
-    (lambda data: archive(opcodes({"a": tensor("0", 6, 0, (6,), (1,))}), {"0": range(6)},
+    (lambda data: archive(opcodes({"a": zipped("0", 6, 0, (6,), (1,))}), {"0": range(6)},
                           byteorder="big"), "big-endian"),
     (lambda data: data[:-30], "not a complete PyTorch checkpoint"),
     (lambda data: data.replace(np.float32(5).tobytes(), np.float32(4).tobytes()), "CRC"),
 ])
 def test_a_zip_that_is_damaged_or_asks_for_more_is_refused(change, reason, capsys):
-    good = archive(opcodes({"a": tensor("0", 6, 0, (6,), (1,))}), {"0": range(6)})
+    good = archive(opcodes({"a": zipped("0", 6, 0, (6,), (1,))}), {"0": range(6)})
     with pytest.raises(LabError, match=reason):
         read_torch_tensors(change(good))
     assert capsys.readouterr().out == ""
