@@ -180,7 +180,7 @@ COURSE = {
     "weight_init": "ones", "has_bias": False, "normalise": False, "batch_size": 32,
 }
 
-# One clean pass, each photo and its mirror image at three levels, and the head of recommended.
+# One clean pass at three levels, and the head of recommended; the best ones mirror each photo too.
 READ = "mirrored:multilevel:{}".format
 ONE_PASS = {
     "resize": 0, "repeat": 1, "include_clean": True, "head": "rbf", "reduction": "mean",
@@ -233,6 +233,9 @@ PRESETS = {
         "epochs": 100, "batch_size": 64, "optimizer": "adam", "lr_max": 1e-3, "lr_end": 1e-5,
         "decay_type": "plateau", "decay_rate": 0.2, "decay_patience": 5, "weight_decay": 0.0,
     },
+    # Photos to an exported model in the least time (bench/README.md).
+    "quick": {"backbone": "multilevel:mobilenet_v2", "image_height": 256, "image_width": 256,
+              **ONE_PASS},
     # The best of one backbone, and of several as one network (docs/tricks.md, docs/fused.md).
     "best_single": {"backbone": READ("mobilenet_v2"), "image_height": 256, "image_width": 256,
                     **ONE_PASS},

@@ -39,9 +39,10 @@ class MindCVBackbone(nn.Cell):
 
     Args:
         name: str of `mindcv.models.list_models`.
-        padding: where the weights come from. 'own': as MindCV has it; 'symmetric': PyTorch, which
-            pads convolutions and pools on all sides alike and counts the padding in averages;
-            'tensorflow': as MindCV pads, with TensorFlow's epsilon in BatchNorm.
+        padding: where the weights come from. 'own': as MindCV has it; 'pytorch': convolutions and
+            pools are padded on all sides alike, and averages count the padding; 'tensorflow': as
+            MindCV pads, with TensorFlow's epsilon in BatchNorm; 'symmetric': convolutions alone, as
+            checkpoints of earlier versions of this project say and were trained with.
 
     Raises:
         LabError: MindCV is not installed, or has no such architecture or no feature part of it.
@@ -56,12 +57,13 @@ class MindCVBackbone(nn.Cell):
                 setattr(network, child, nn.Identity())
         self.network = network
         self.pools = module in POOLING
-        if padding == "symmetric":
+        if padding in ("pytorch", "symmetric"):
             _pad_symmetrically(network)
+        if padding == "pytorch":
             _replace_pools(network, "same", SymmetricPool)
             if module == "squeezenet":
                 _follow_torchvision_in_squeezenet(network)
-        elif padding == "tensorflow":
+        if padding == "tensorflow":
             _set_epsilon(network, TENSORFLOW_EPSILON)
 
     def construct(self, x):
@@ -268,7 +270,7 @@ def padding_of(path):
     path = Path(path)
     if path.suffix == ".ckpt":
         return "own"
-    return "tensorflow" if path.name.startswith("tf_") else "symmetric"
+    return "tensorflow" if path.name.startswith("tf_") else "pytorch"
 
 
 def _weights_found(name):

@@ -43,7 +43,7 @@ def as_torchvision(values):
 
 def test_a_state_dict_of_torchvision_gives_the_same_features(resnet, tmp_path, capsys):
     _, values = resnet
-    cell = MindCVBackbone("resnet18", "symmetric").set_train(False)
+    cell = MindCVBackbone("resnet18", "pytorch").set_train(False)
     for parameter in cell.get_parameters():
         parameter.set_data(ms.Tensor(values[parameter.name]))
     save_file(as_torchvision(values), tmp_path / "resnet18.safetensors")
@@ -108,7 +108,7 @@ def test_values_that_are_no_numbers_are_refused():
 def test_torch_weights_pad_strided_convolutions_symmetrically(mindspore):
     """MindCV pads an even side on the right and below, PyTorch on all sides."""
     own = MindCVBackbone("efficientnet_b0").network.features[0]
-    torch = MindCVBackbone("efficientnet_b0", "symmetric").network.features[0]
+    torch = MindCVBackbone("efficientnet_b0", "pytorch").network.features[0]
     torch.weight.set_data(own.weight)
     image = np.random.default_rng(0).normal(size=(1, 3, 8, 8)).astype(np.float32)
     padded = ms.Tensor(np.pad(image, ((0, 0), (0, 0), (1, 1), (1, 1))))

@@ -16,12 +16,12 @@ from src_mindspore.backbones.mindcv_bridge import CeilPool, MindCVBackbone, Symm
 # name, padding, side of the input, side of the map, means of the first four channels, maxima of
 # the last three
 REFERENCES = [
-    ("resnet18", "symmetric", 64, 2, [0.462102, 1.45025, 0.847542, 0.251834],
+    ("resnet18", "pytorch", 64, 2, [0.462102, 1.45025, 0.847542, 0.251834],
      [1.96471, 0.113539, 2.6817]),
-    ("squeezenet1_0", "symmetric", 65, 3, [0, 0, 0, 0.05097], [0.140691, 0.0889516, 0.0828354]),
-    ("inception_v3", "symmetric", 107, 2, [0.0185611, 0, 0, 0.00341882],
+    ("squeezenet1_0", "pytorch", 65, 3, [0, 0, 0, 0.05097], [0.140691, 0.0889516, 0.0828354]),
+    ("inception_v3", "pytorch", 107, 2, [0.0185611, 0, 0, 0.00341882],
      [0, 0.0428794, 0.129107]),
-    ("resnest50", "symmetric", 64, 2, [0.15018, 0, 0.217872, 0.00104759],
+    ("resnest50", "pytorch", 64, 2, [0.15018, 0, 0.217872, 0.00104759],
      [0.0149237, 0.622034, 0.606412]),
     ("efficientnet_b0", "tensorflow", 64, 2, [0.00963849, -0.00193271, -0.0313604, -0.0772706],
      [0.0257587, 0.0475251, 0.0511135])]
@@ -96,7 +96,7 @@ def test_windows_may_reach_beyond_the_border_in_ceil_mode(mindspore, side, out):
 
 
 @pytest.mark.parametrize("build", [
-    lambda: MindCVBackbone("squeezenet1_0", "symmetric"),
+    lambda: MindCVBackbone("squeezenet1_0", "pytorch"),
     lambda: nn.SequentialCell(SymmetricPool(nn.AvgPool2d(3, 2, pad_mode="same")),
                               SymmetricPool(nn.MaxPool2d(3, 2, pad_mode="same")))])
 def test_what_is_exported_computes_the_same(mindspore, build, tmp_path):
