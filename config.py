@@ -235,7 +235,7 @@ PRESETS = {
     },
     # Photos to an exported model in the least time (bench/README.md).
     "quick": {"backbone": "multilevel:mobilenet_v2", "image_height": 256, "image_width": 256,
-              **ONE_PASS},
+              **ONE_PASS, "epochs": 60},
     # The best of one backbone, and of several as one network (docs/tricks.md, docs/fused.md).
     "best_single": {"backbone": READ("mobilenet_v2"), "image_height": 256, "image_width": 256,
                     **ONE_PASS},
