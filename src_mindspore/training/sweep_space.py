@@ -9,13 +9,14 @@ from src_mindspore.configuration import check_value
 from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of_json
 
-# Keys that decide what stands before the Dense layer; heads that agree in them share its work.
+# Keys that decide of what the head is made; heads that agree in them share the work before the
+# Dense layer.
 STAGE_KEYS = ("head", "reduction", "normalise", "rbf_centres", "rbf_width", "rbf_gamma",
-              "svm_c")
+              "svm_c", "svd_components", "attention", "has_bias")
 # Keys that read the same cache. All others would need another extraction a value.
 SWEPT_KEYS = (*STAGE_KEYS, "epochs", "batch_size", "optimizer", "lr_init", "lr_max", "lr_end",
-              "warmup_epochs", "decay_type", "decay_rate", "decay_steps", "momentum",
-              "weight_decay", "label_smoothing", "dropout", "weight_init", "has_bias", "lookahead",
+              "warmup_epochs", "decay_type", "decay_rate", "decay_patience", "decay_steps",
+              "momentum", "weight_decay", "label_smoothing", "dropout", "weight_init", "lookahead",
               "sampler", "sampler_power", "loss", "joint_share", "focal_gamma", "class_weights",
               "effective_beta")
 RANGE = ".."

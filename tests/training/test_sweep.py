@@ -14,7 +14,15 @@ from src_mindspore.training.sweep_report import (
     summarise,
     winner_command,
 )
-from src_mindspore.training.sweep_space import draw, grid, parse_space, stage_id, trial_id
+from src_mindspore.training.sweep_space import (
+    STAGE_KEYS,
+    SWEPT_KEYS,
+    draw,
+    grid,
+    parse_space,
+    stage_id,
+    trial_id,
+)
 
 
 @pytest.fixture
@@ -176,6 +184,28 @@ def test_ids_follow_what_they_stand_for(make_config):
     assert trial_id(base) != trial_id(make_config(dropout=0.1))
     assert stage_id(base) == stage_id(make_config(lr_max=0.7, dropout=0.1))
     assert stage_id(base) != stage_id(make_config(rbf_gamma=2))
+
+
+@pytest.mark.parametrize("head", ["linear", "rbf", "svd"])
+def test_heads_that_share_a_stage_are_made_alike(make_config, head):
+    """Of the first head of a stage the others take everything but what training is told."""
+    from src_mindspore.heads.build import head_spec
+    base = make_config(head=head)
+    others = {"head": "svm_linear", "reduction": "max", "normalise": not base.normalise,
+              "rbf_centres": 64, "rbf_width": 64, "rbf_gamma": 2.0, "svm_c": 2.0,
+              "svd_components": 64, "attention": "sigmoid", "has_bias": not base.has_bias,
+              "epochs": 9, "batch_size": 9, "optimizer": "adam", "lr_init": 0.5, "lr_max": 0.5,
+              "lr_end": 0.5, "warmup_epochs": 1, "decay_type": "plateau", "decay_rate": 0.5,
+              "decay_patience": 9, "decay_steps": 9, "momentum": 0.5, "weight_decay": 0.5,
+              "label_smoothing": 0.5, "dropout": 0.5, "weight_init": "ones", "lookahead": 9,
+              "sampler": "weighted", "sampler_power": 0.1, "loss": "focal", "joint_share": 0.1,
+              "focal_gamma": 9.0, "class_weights": "inverse", "effective_beta": 0.1}
+    assert set(others) == set(SWEPT_KEYS)
+    changing = {key for key, value in others.items()
+                if head_spec(make_config(**{"head": head, key: value}), 8, 5, 100)
+                != head_spec(base, 8, 5, 100)}
+    assert {"reduction", "attention", "has_bias"} <= changing <= set(STAGE_KEYS)
+    assert head != "svd" or "svd_components" in changing
 
 
 def heads(trial, correct, loss=1.0):
