@@ -2,12 +2,14 @@
 
     python -m src_mindspore.evaluation.crossval             # recommended preset, 5 folds, 5 seeds
     python -m src_mindspore.evaluation.crossval --preset course_best --cv_seeds 1,2
-    python -m src_mindspore.evaluation.crossval --lr_max 0.1 --json cv.json
+    python -m src_mindspore.evaluation.crossval --json cv.json
+    python -m src_mindspore.evaluation.crossval --lr_max 0.1 --against cv.json     # is it better?
     python -m src_mindspore.evaluation.crossval --backbones efficientnet_lite0,efficientnet_lite1
 
 Folds are stratified and never divide copies of one photo (near-duplicates share a fold). A model
 learns from the augmented passes of four folds and is asked about the clean photos of the fifth, at
 its last epoch: nothing is chosen on the fold it is asked about. Features come from the cache.
+--against compares with an earlier --json, photo by photo and seed by seed.
 """
 import dataclasses
 import functools
@@ -21,6 +23,7 @@ from config import DEFAULT_PRESET, KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import Parser, parse_arguments
 from src_mindspore.errors import LabError, run_as_script
+from src_mindspore.files import read_json, write_json
 
 
 def main(argv):
@@ -29,10 +32,13 @@ def main(argv):
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--cv_seeds", default="1,2,3,4,5")
     parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--against", metavar="FILE")
     args, rest = parser.parse_known_args(argv)
     config = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET, rest, __doc__ + (
-        "\nflags of this tool: --folds 5, --cv_seeds 1,2,3,4,5, --json FILE; and every key below"))
+        "\nflags of this tool: --folds 5, --cv_seeds 1,2,3,4,5, --json FILE, --against FILE; and "
+        "every key below"))
     seeds = parse_seeds(args.cv_seeds)
+    other = read_json(args.against) if args.against else None
     if config.upsample:
         raise LabError("Which classes are weak would have to be found anew within every fold, and "
                        "this tool does not do that. Leave --upsample out here.")
@@ -43,11 +49,18 @@ def main(argv):
     photos = prepare_photos(config)
     backbone = prepare_backbone(config)
     data = crossval_data(photos, backbone, config)
+    asked = {"folds": args.folds, "seeds": seeds,
+             "photos": [record.path for record in photos.splits["train"]]}
+    if other:
+        from src_mindspore.evaluation.compare import require_comparable
+        require_comparable(other, asked, args.against)
     result = cross_validate(data, backbone, photos.classes, config, args.folds, seeds)
     print_result(result, config.preset)
+    if other:
+        from src_mindspore.evaluation.compare import compare, sentence
+        print(sentence(compare(other["wrong"], result["wrong"], data.groups), args.against))
     if args.json:
-        from src_mindspore.files import write_json
-        write_json(args.json, {**result, "preset": config.preset, "config": dict(config)})
+        write_json(args.json, {**result, **asked, "preset": config.preset, "config": dict(config)})
 
 
 def parse_seeds(text):
@@ -176,8 +189,9 @@ def cross_validate(data, backbone, classes, config, folds, seeds):
         seeds: list of int; each draws its own folds, initial weights and order.
 
     Returns:
-        dict: n, folds, seeds, correct (one int a seed), top1 (mean), spread (standard deviation
-        over seeds), interval (Wilson 95 % for n photos at the mean), seconds.
+        dict: n, folds, seeds, correct (one int a seed), wrong (a list of photo numbers a seed),
+        top1 (mean), spread (standard deviation over seeds), interval (Wilson 95 % for n photos at
+        the mean), seconds.
 
     Raises:
         LabError: more folds than different photos of a class.
@@ -185,7 +199,7 @@ def cross_validate(data, backbone, classes, config, folds, seeds):
     from src_mindspore.evaluation.metrics import wilson_interval
 
     labels = data.clean.labels
-    correct, started = [], time.perf_counter()
+    correct, wrong, started = [], [], time.perf_counter()
     for number, seed in enumerate(seeds):
         def after_fold(fold, number=number, seed=seed):
             done = number * folds + fold
@@ -195,12 +209,13 @@ def cross_validate(data, backbone, classes, config, folds, seeds):
                   file=sys.stderr, flush=True)
         logits, _ = out_of_fold_logits(data, backbone, classes,
                                        EasyDict({**config, "seed": seed}), folds, after_fold)
-        right = int((logits.argmax(1) == labels).sum())
+        wrong.append(np.flatnonzero(logits.argmax(1) != labels).tolist())
+        right = len(labels) - len(wrong[-1])
         correct.append(right)
         print(f"\rseed {seed}: {right} of {len(labels)}, {right / len(labels):.2%}        ",
               flush=True)
     shares = np.array(correct) / len(labels)
-    return {"n": len(labels), "folds": folds, "seeds": seeds, "correct": correct,
+    return {"n": len(labels), "folds": folds, "seeds": seeds, "correct": correct, "wrong": wrong,
             "top1": float(shares.mean()),
             "spread": float(shares.std(ddof=1)) if len(seeds) > 1 else 0.0,
             "interval": list(wilson_interval(round(float(np.mean(correct))), len(labels))),
