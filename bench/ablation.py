@@ -3,6 +3,7 @@
     .venv/bin/python -m bench.ablation --data ./datasets/garbage_26x100 --work results/ablation
     .venv/bin/python -m bench.ablation --data FOLDER --work W --folds 2 --group_by '^[^_]+'
     .venv/bin/python -m bench.ablation --data FOLDER --work W --rows "focal loss; ranger"
+    .venv/bin/python -m bench.ablation --data FOLDER --work W --without "svm, linear"
 
 First the recommended preset, then each technique alone on the same photos, folds and seeds, then
 the techniques that helped together, with seeds that had no say in choosing them. Answers are kept
@@ -38,11 +39,13 @@ def main(argv):
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--cv_seeds", default="1,2,3,4,5")
     parser.add_argument("--rows", default="", help="names of rows with ; between; '': all")
+    parser.add_argument("--without", default="", help="names of rows to leave out")
     args, rest = parser.parse_known_args(argv)
     config = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET,
                              ["--preset", "recommended", *rest, "--dataset_path", args.data or ""],
                              __doc__)
-    chosen = rows_named(args.rows)
+    left_out = {row.name for row in rows_named(args.without)[1:]} if args.without else set()
+    chosen = [row for row in rows_named(args.rows) if row.name not in left_out]
     seeds = parse_seeds(args.cv_seeds)
     runtime.start(config.seed)
     from bench.ablation_report import write_report
@@ -210,7 +213,7 @@ class Ablation:
         """
         gains = {}
         for row in TECHNIQUES:
-            if not row.changes:
+            if not row.changes or row.name not in measured:
                 continue  # votes and views add to any head; they are rows of their own
             gain = sum(d.mean for d in self.differences(measured[BASE.name], measured[row.name]))
             if gain > max(0, gains.get(row.place, (0, None))[0]):

@@ -33,7 +33,8 @@ def test_rows_are_kept_and_not_measured_again(make_argv, weights_path, tmp_path,
     data = argv[argv.index("--dataset_path") + 1]
     del argv[argv.index("--dataset_path"):argv.index("--dataset_path") + 2]
     argv += ["--data", data, "--work", str(tmp_path / "work"), "--folds", "2",
-             "--cv_seeds", "1,2", "--rows", "test-time augmentation; soft vote of 3 heads"]
+             "--cv_seeds", "1,2", "--without", "focal loss",
+             "--rows", "focal loss; test-time augmentation; soft vote of 3 heads"]
     ablation.main(argv)
     rows = {row["name"]: row for row in json.loads((tmp_path / "work/rows.json").read_text())}
     assert list(rows) == ["recommended", "linear head", "svm, rbf", "test-time augmentation",

@@ -150,7 +150,9 @@ def prepare(args):
         source="list" if args.list else "watch" if args.watch else "socket",
         manifests=str(Path(args.list or args.watch).resolve()) if not args.listen else "",
         root=os.path.realpath(root), model=str(model),
-        rows="" if args.listen else str(out / "rows"), format=args.format, state=str(out / "state"),
+        rows="" if args.listen else str(out / "rows"), state=str(out / "state"),
+        # To a gateway Flink speaks JSON; --format is that of the files, whoever writes them.
+        format="jsonl" if args.listen else args.format,
         project=str(PROJECT), python=os.path.abspath(sys.executable),
         flink_python=str(flink_python), parallelism=args.parallelism,
         checkpoint_seconds=args.checkpoint_seconds,
