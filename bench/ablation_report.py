@@ -46,7 +46,7 @@ def of_row(bench, name, answers, base):
             if len(right) > 1 else 0.0,
             "interval": list(wilson_interval(round(share * right.shape[1]), right.shape[1])),
             "macro_recall": float(np.mean(recalls)),
-            # The median: a seed that was interrupted, or shared its cores, says nothing about the row.
+            # The median: a seed that was interrupted says nothing about the row.
             "seconds": float(np.median([a["seconds"] for a in answers.values()])),
             **{f"{metric}_{part}": getattr(d, part) for metric, d in
                (("top1", top1), ("macro", macro)) for part in ("mean", "low", "high", "verdict")}}
