@@ -379,6 +379,20 @@ def test_what_the_command_needs_is_checked_before_anything_starts(
     assert not (out / "rows").exists()
 
 
+def test_flink_speaks_json_to_a_gateway_whatever_the_files_hold(ready, monkeypatch, root, tmp_path):
+    monkeypatch.setattr(command, "freeze_model", lambda *_: tmp_path / "model")
+    (tmp_path / "out" / "rows").mkdir(parents=True)
+    (tmp_path / "out" / "rows" / "rows-1.csv").write_text("")  # of an earlier command: kept
+    common = ["--out", str(tmp_path / "out"), "--format", "csv"]
+    tcp = command.prepare(command.parse(["--listen", str(machine.free_port()), *common]))
+    assert (tcp.format, tcp.rows) == ("jsonl", "")
+    assert command.rows_of(tcp) == tmp_path / "out" / "rows"
+    common[1] = str(tmp_path / "other")
+    files = command.prepare(command.parse(["--watch", str(tmp_path), "--root", str(root), *common]))
+    assert files.format == "csv"
+    assert str(command.rows_of(files)) == files.rows == str(tmp_path / "other" / "rows")
+
+
 def test_a_machine_without_java_is_told_so(ask_script, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
