@@ -152,7 +152,8 @@ def report(rights, work):
     print("\n" + format_table(("recipe", f"top-1, {seeds} seeds", "spread", "95 % interval",
                                "only it : only joined right"), rows))
     write_json(work / "ablation.json", stored)
-    plot_rungs(most, work / "ablation.png")
+    plot_rungs({name: np.array(list(by_seed.values())) for name, by_seed in rights.items()},
+               work / "ablation.png")
     print(f"\n{work / 'ablation.json'}, {work / 'ablation.png'}")
 
 

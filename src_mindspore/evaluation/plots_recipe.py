@@ -116,7 +116,8 @@ def plot_rungs(rights, path, language="en"):
     """Draw the accuracy of each rung with its Wilson interval, the first rung on top.
 
     Args:
-        rights: dict from name to a (N,) bool array, which of the same photos were right.
+        rights: dict from name to a bool array, which of the same photos were right: (N,), or (S, N)
+            of S seeds, of which the mean is drawn.
         path: str or Path of the PNG.
         language: 'en' or 'zh'.
     """
@@ -124,15 +125,16 @@ def plot_rungs(rights, path, language="en"):
     with saved_figure(path, 8, 0.9 + 0.5 * len(rights), layout="constrained") as figure:
         axes = figure.add_subplot()
         for place, right in enumerate(rights.values()):
-            low, high = wilson_interval(int(right.sum()), len(right))
+            count = right.shape[-1]
+            low, high = wilson_interval(round(float(right.mean()) * count), count)
             axes.plot((low, high), (place, place), color=COLOURS[0], linewidth=3, alpha=0.45)
             axes.plot(right.mean(), place, "o", color=COLOURS[0])
             axes.annotate(format_percent(right.mean()), (right.mean(), place), xytext=(0, 7),
                           textcoords="offset points", ha="center", fontsize=9)
         axes.set_yticks(range(len(rights)), list(rights))
         axes.set_ylim(len(rights) - 0.5, -0.7)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-        axes.set_xlabel(words["right"].format(n=len(right)))
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        axes.set_xlabel(words["right"].format(n=count))
         _tidy(axes)
 
 
