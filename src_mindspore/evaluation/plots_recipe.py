@@ -133,7 +133,7 @@ def plot_rungs(rights, path, language="en"):
                           textcoords="offset points", ha="center", fontsize=9)
         axes.set_yticks(range(len(rights)), list(rights))
         axes.set_ylim(len(rights) - 0.5, -0.7)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=1, symbol=" %"))
         axes.set_xlabel(words["right"].format(n=count))
         _tidy(axes)
 

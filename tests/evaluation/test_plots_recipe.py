@@ -67,6 +67,15 @@ def test_range_test_marks_what_it_suggests(drawn, mindspore):
     assert figure.axes[0].get_xscale() == "log"
 
 
+def test_rungs_of_several_seeds_show_the_mean(drawn):
+    seeds = np.array([np.arange(20) < 9, np.arange(20) < 13])
+    figure, _ = drawn(plots_recipe.plot_rungs, {"a": seeds})
+    bar, = (line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 2)
+    assert tuple(bar.get_xdata()) == wilson_interval(11, 20)
+    ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert len(set(ticks)) == len(ticks)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_rungs_show_their_interval_from_top_to_bottom(drawn, language):
     rights = {"课程默认": np.arange(10) < 4, "best": np.arange(10) < 9}
