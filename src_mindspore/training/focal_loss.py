@@ -11,7 +11,8 @@ from src_mindspore.training.losses import Targets, mean_of_rows
 
 
 class FocalLoss(nn.Cell):
-    """Mean over rows of `-sum_c w_c t_c (1 - p_c)^gamma log p_c`, p = softmax(logits).
+    """Mean over rows of `-sum_c t_c (1 - p_c)^gamma log p_c`, p = softmax(logits), t smoothed and
+    weighted by `Targets`.
 
     With gamma 0 it is the cross-entropy.
 
@@ -26,11 +27,9 @@ class FocalLoss(nn.Cell):
     def __init__(self, num_classes, gamma=2.0, label_smoothing=0.0, class_weights=None,
                  ignore_index=None):
         super().__init__()
-        self.targets = Targets(num_classes, label_smoothing, ignore_index)
+        self.targets = Targets(num_classes, label_smoothing, ignore_index, class_weights)
         self.every_row = ignore_index is None
         self.gamma = gamma
-        weights = np.ones(num_classes) if class_weights is None else class_weights
-        self.weights = Tensor(np.asarray(weights, np.float32))
         # Below it (1 - p)^gamma has no finite slope for gamma < 1.
         self.least = Tensor(np.float32(1e-7))
 
@@ -38,5 +37,5 @@ class FocalLoss(nn.Cell):
         targets = self.targets(labels)
         log_p = ops.log_softmax(logits, axis=1)
         rest = ops.maximum(1 - ops.exp(log_p), self.least)
-        terms = self.weights * targets * ops.pow(rest, self.gamma) * log_p
+        terms = targets * ops.pow(rest, self.gamma) * log_p
         return mean_of_rows(-ops.sum(terms, 1), targets, self.every_row)

@@ -63,15 +63,21 @@ class Targets(nn.Cell):
         num_classes: int.
         label_smoothing: float in [0, 1).
         ignore_index: int, or None where no row is left out.
+        class_weights: (C,) float > 0, or None. A row is multiplied by the weight of its class as a
+            whole: were the weights put on what smoothing spreads, a rare class would be taught by
+            the photos of every other one.
     """
 
-    def __init__(self, num_classes, label_smoothing=0.0, ignore_index=None):
+    def __init__(self, num_classes, label_smoothing=0.0, ignore_index=None, class_weights=None):
         super().__init__()
         self.num_classes = num_classes
         self.keep = 1 - label_smoothing
         self.spread = label_smoothing / num_classes
         self.ignore_index = ignore_index
-        table = np.eye(num_classes) * self.keep + self.spread
+        self.weighted = class_weights is not None
+        weights = np.asarray(class_weights if self.weighted else np.ones(num_classes))
+        self.weights = Tensor(weights.astype(np.float32))
+        table = (np.eye(num_classes) * self.keep + self.spread) * weights[:, None]
         # The row behind the classes is the one of what is left out.
         self.table = Tensor(np.vstack((table, np.zeros(num_classes))).astype(np.float32))
         self.gather = ops.Gather()
@@ -81,6 +87,9 @@ class Targets(nn.Cell):
             if self.ignore_index is not None:
                 labels = ops.where(labels == self.ignore_index, self.num_classes, labels)
             return self.gather(self.table, labels, 0)
+        if self.weighted:
+            labels = labels * self.weights
+            return labels * self.keep + self.spread * ops.sum(labels, 1, keepdim=True)
         if not self.spread:
             return labels
         targets = labels * self.keep + self.spread
@@ -108,17 +117,16 @@ class SoftmaxCrossEntropy(nn.Cell):
     Args:
         num_classes: int.
         label_smoothing: float in [0, 1).
-        class_weights: (C,) float factors of the classes' terms (see class_weights.py), or None.
+        class_weights: (C,) float factors of the rows by their class (see class_weights.py and
+            `Targets`), or None.
         ignore_index: int class that is left out, or None.
     """
 
     def __init__(self, num_classes, label_smoothing=0.0, class_weights=None, ignore_index=None):
         super().__init__()
-        self.targets = Targets(num_classes, label_smoothing, ignore_index)
+        self.targets = Targets(num_classes, label_smoothing, ignore_index, class_weights)
         self.every_row = ignore_index is None
         self.plain = self.every_row and class_weights is None
-        weights = np.ones(num_classes) if class_weights is None else class_weights
-        self.weights = Tensor(np.asarray(weights, np.float32))
         # One kernel gives loss and gradient; in a head's step every kernel counts. Its gradient
         # is right only where targets sum to 1, so not with weights or rows left out.
         self.of_rows = ops.SoftmaxCrossEntropyWithLogits()
@@ -128,5 +136,5 @@ class SoftmaxCrossEntropy(nn.Cell):
         if self.plain:
             losses, _ = self.of_rows(logits, targets)
             return ops.mean(losses)
-        terms = self.weights * targets * ops.log_softmax(logits, axis=1)
+        terms = targets * ops.log_softmax(logits, axis=1)
         return mean_of_rows(-ops.sum(terms, 1), targets, self.every_row)

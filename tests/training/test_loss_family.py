@@ -1,4 +1,5 @@
 """Losses on hard and soft labels against NumPy, and what labels are refused."""
+import mindspore as ms
 import numpy as np
 import pytest
 from scipy.special import log_softmax
@@ -51,11 +52,12 @@ def expected(kind, logits, labels, smoothing, weights):
     else:
         counted = labels.sum(axis=1) > 0
         targets = labels[counted].astype(np.float64)
-    targets = targets * (1 - smoothing) + smoothing / C
+    targets = targets * (np.ones(C) if weights is None else weights)
+    # What smoothing spreads weighs as the row does, not as the classes that get it.
+    targets = targets * (1 - smoothing) + targets.sum(axis=1, keepdims=True) * smoothing / C
     log_p = log_softmax(logits[counted].astype(np.float64), axis=1)
     factor = (1 - np.exp(log_p))**2 if kind == "focal" else 1
-    weights = np.ones(C) if weights is None else weights
-    return -(weights * targets * factor * log_p).sum() / counted.sum()
+    return -(targets * factor * log_p).sum() / counted.sum()
 
 
 @pytest.mark.parametrize("labels_of", [hard, soft])
@@ -102,6 +104,18 @@ def test_nothing_but_rows_to_leave_out_costs_nothing(mindspore, logits):
     value = build("cross_entropy", 0.1, None, True)(
         mindspore.Tensor(logits), mindspore.Tensor(np.full(N, -1, np.int32)))
     assert float(value.asnumpy()) == 0
+
+
+def test_smoothing_does_not_teach_a_rare_class_by_the_photos_of_others(mindspore):
+    """The best answer to a photo is its own class, however much rarer another one is."""
+    from src_mindspore.training.losses import Targets
+    weights = np.array([0.5, 0.5, 12.0])
+    targets = Targets(3, 0.3, None, weights)
+    answer = targets(ms.Tensor(np.array([0, 2], np.int32))).asnumpy()
+    np.testing.assert_allclose(answer, [[0.5 * 0.8, 0.5 * 0.1, 0.5 * 0.1],
+                                        [12 * 0.1, 12 * 0.1, 12 * 0.8]], rtol=1e-6)
+    soft = targets(ms.Tensor(np.eye(3, dtype=np.float32)[[0, 2]])).asnumpy()
+    np.testing.assert_allclose(soft, answer, rtol=1e-6)
 
 
 def test_class_weights_by_hand():
