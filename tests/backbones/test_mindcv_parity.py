@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from src_mindspore.backbones.mindcv_bridge import CeilPool, MindCVBackbone, SymmetricPool
+from src_mindspore.backbones.mindcv_bridge import MindCVBackbone
+from src_mindspore.backbones.mindcv_layers import CeilPool, SymmetricPool
 
 # name, padding, side of the input, side of the map, means of the first four channels, maxima of
 # the last three
