@@ -27,6 +27,7 @@ from src_mindspore.evaluation.crossval import parse_seeds
 from src_mindspore.evaluation.paired import paired_difference
 from src_mindspore.files import replacing, sha256_of_json
 
+ROWS = {row.name: row for row in (BASE, *TECHNIQUES)}
 # Added to the seeds for the combination, so that it is not judged by what chose it.
 FRESH = 1000
 
@@ -44,7 +45,7 @@ def main(argv):
     config = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET,
                              ["--preset", "recommended", *rest, "--dataset_path", args.data or ""],
                              __doc__)
-    left_out = {row.name for row in rows_named(args.without)[1:]} if args.without else set()
+    left_out = set(names_in(args.without)) - {BASE.name}  # all others are compared with it
     chosen = [row for row in rows_named(args.rows) if row.name not in left_out]
     seeds = parse_seeds(args.cv_seeds)
     runtime.start(config.seed)
@@ -60,19 +61,29 @@ def main(argv):
 
 
 def rows_named(text):
-    """Return the techniques that 'a;b' names, the recommended preset first.
+    """Return the techniques that 'a;b' names and what their votes need, the recommended preset
+    first; all where it is ''.
 
     Raises:
         LabError: there is no such row.
     """
-    known = {row.name: row for row in (BASE, *TECHNIQUES)}
-    names = [part.strip() for part in text.split(";")] if text else list(known)
-    unknown = [name for name in names if name not in known]
+    names = names_in(text) or list(ROWS)
+    needed = {BASE.name, *names, *(member for name in names for member in ROWS[name].vote)}
+    return [row for name, row in ROWS.items() if name in needed]
+
+
+def names_in(text):
+    """Return the names of rows in 'a;b', none in ''.
+
+    Raises:
+        LabError: there is no such row.
+    """
+    names = [part.strip() for part in text.split(";")] if text else []
+    unknown = [name for name in names if name not in ROWS]
     if unknown:
-        raise LabError(f"--rows names {unknown[0]!r}; the rows are: {'; '.join(known)} (with "
+        raise LabError(f"There is no row {unknown[0]!r}; the rows are: {'; '.join(ROWS)} (with "
                        "semicolons between).")
-    needed = {BASE.name, *names, *(member for name in names for member in known[name].vote)}
-    return [row for name, row in known.items() if name in needed]
+    return names
 
 
 class Ablation:
@@ -214,7 +225,7 @@ class Ablation:
         gains = {}
         for row in TECHNIQUES:
             if not row.changes or row.name not in measured:
-                continue  # votes and views add to any head; they are rows of their own
+                continue  # left out; or votes and views, which add to any head
             gain = sum(d.mean for d in self.differences(measured[BASE.name], measured[row.name]))
             if gain > max(0, gains.get(row.place, (0, None))[0]):
                 gains[row.place] = gain, row

@@ -22,6 +22,10 @@ def test_rows_bring_the_base_and_the_members_of_a_vote():
     assert [row.name for row in ablation.rows_named("focal loss")] == [BASE.name, "focal loss"]
     names = {row.name for row in ablation.rows_named("soft vote of 3 heads")}
     assert names == {"recommended", "linear head", "svm, rbf", "soft vote of 3 heads"}
+    # To leave a vote out is not to leave out who would vote.
+    assert ablation.names_in("soft vote of 3 heads; focal loss") == ["soft vote of 3 heads",
+                                                                     "focal loss"]
+    assert ablation.names_in("") == []
     with pytest.raises(LabError, match="'focal los'.*focal loss"):
         ablation.rows_named("focal los")
 
