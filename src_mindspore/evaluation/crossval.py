@@ -44,20 +44,19 @@ def main(argv):
                        "this tool does not do that. Leave --upsample out here.")
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos
+    from src_mindspore.evaluation.compare import compare, require_comparable, sentence
     from src_mindspore.features.of_config import prepare_backbone
 
     photos = prepare_photos(config)
-    backbone = prepare_backbone(config)
-    data = crossval_data(photos, backbone, config)
     asked = {"folds": args.folds, "seeds": seeds,
              "photos": [record.path for record in photos.splits["train"]]}
-    if other:
-        from src_mindspore.evaluation.compare import require_comparable
+    if args.against:
         require_comparable(other, asked, args.against)
+    backbone = prepare_backbone(config)
+    data = crossval_data(photos, backbone, config)
     result = cross_validate(data, backbone, photos.classes, config, args.folds, seeds)
     print_result(result, config.preset)
-    if other:
-        from src_mindspore.evaluation.compare import compare, sentence
+    if args.against:
         print(sentence(compare(other["wrong"], result["wrong"], data.groups), args.against))
     if args.json:
         write_json(args.json, {**result, **asked, "preset": config.preset, "config": dict(config)})

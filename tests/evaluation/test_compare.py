@@ -59,6 +59,7 @@ def test_a_recipe_is_compared_with_a_file(argv, ask_script, tmp_path, capsys):
         assert code == 2
         assert message in err
     for content, message in (({**kept, "photos": kept["photos"][1:]}, "are not the same"),
+                             ({}, "does not say which photos were named wrongly"),
                              ({"n": 30}, "does not say which photos were named wrongly")):
         (tmp_path / "other.json").write_text(json.dumps(content))
         code, _, err = ask_script(crossval.main, [*argv, "--cv_seeds", "1,2", "--against",
