@@ -101,7 +101,8 @@ def through_socket(settings, photos, rate, figures, out):
     """Send the photos over TCP to a local Flink; return their rows in order."""
     rows = {}
     with contextlib.ExitStack() as stack:
-        gateway = Gateway(settings.root, on_row=figures.add)
+        gateway = Gateway(settings.root)
+        gateway.on_row = figures.add
         stack.callback(gateway.close)
         settings = dataclasses.replace(settings, lines_port=gateway.lines_port,
                                        rows_port=gateway.rows_port)

@@ -37,20 +37,19 @@ class Gateway:
         port, lines_port, rows_port: int; 0 takes a free one.
         most_waiting: int, photos on their way at once.
         silence_seconds: float, see `SILENCE_SECONDS`.
-        on_row: function called with every answer before its client gets it.
 
     Attributes:
-        on_row: as above; may be replaced.
+        on_row: function called with every answer before its client gets it; to be set.
         port, lines_port, rows_port: int, those that are listened on.
         duplicates: int, rows that were dropped.
     """
 
     def __init__(self, spool, port=0, lines_port=0, rows_port=0, most_waiting=MOST_WAITING,
-                 silence_seconds=SILENCE_SECONDS, on_row=lambda row: None):
+                 silence_seconds=SILENCE_SECONDS):
         self._spool = Path(spool)
         self._spool.mkdir(parents=True, exist_ok=True)
         self._silence = silence_seconds
-        self.on_row = on_row
+        self.on_row = lambda row: None
         self._most_waiting = most_waiting
         self._room = threading.BoundedSemaphore(most_waiting)
         self._clients = threading.BoundedSemaphore(MOST_CLIENTS)

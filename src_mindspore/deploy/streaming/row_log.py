@@ -1,5 +1,4 @@
 """Files of the rows that a gateway gave over TCP: each answered photo stands in them once."""
-import contextlib
 import os
 import threading
 import time
@@ -56,7 +55,7 @@ class RowLog:
                     self._since = self._clock()
                 self._file.write((self._to_line(row) + "\n").encode("utf-8"))
             except OSError as error:
-                self._problem = error
+                self._problem = self._problem or error
 
     def tick(self):
         """Complete the open file if it is old enough.
@@ -67,24 +66,31 @@ class RowLog:
         with self._lock:
             if self._file is not None and self._clock() - self._since >= self._seconds:
                 self._complete()
-            if self._problem:
-                raise explain_os_error(self._problem, self._folder) from self._problem
+            self._check()
 
     def close(self):
-        """Complete the open file."""
+        """Complete the open file.
+
+        Raises:
+            LabError: a row could not be written.
+        """
         with self._lock:
-            self._complete()
+            if self._file is not None:
+                self._complete()
+            self._check()
+
+    def _check(self):
+        if self._problem:
+            raise explain_os_error(self._problem, self._folder) from self._problem
 
     def _complete(self):
-        if self._file is None:
-            return
         file, self._file = self._file, None
         try:
             with file:
                 os.fsync(file.fileno())
             self._show(Path(file.name))
         except OSError as error:
-            self._problem = error
+            self._problem = self._problem or error
 
     def _show(self, path):
         os.replace(path, self._folder / path.name.removeprefix(OPEN))
@@ -95,5 +101,4 @@ def _keep_whole_lines(path):
     data = path.read_bytes()
     with open(path, "rb+") as file:
         file.truncate(data.rfind(b"\n") + 1)
-        with contextlib.suppress(OSError):
-            os.fsync(file.fileno())
+        os.fsync(file.fileno())

@@ -78,6 +78,8 @@ def test_a_full_disk_is_said_by_tick(tmp_path, monkeypatch):
         log.add(row(1))  # in the thread that serves clients, where nobody would see it
         with pytest.raises(LabError, match="The disk is full"):
             log.tick()
+        with pytest.raises(LabError, match="The disk is full"):
+            log.close()  # a command that ends before the next tick says it too
     file.close()
     assert json.loads(Path(file.name).read_bytes())["id"] == "photo-0"
 
