@@ -5,6 +5,7 @@ probabilities of either. A linear SVM has the squared hinge loss (LIBLINEAR, Fan
 an RBF SVM the hinge loss (LIBSVM, Chang and Lin, 2011).
 """
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from mindspore import Tensor
@@ -13,12 +14,13 @@ from tqdm import tqdm
 
 from src_mindspore.errors import LabError
 from src_mindspore.heads.rbf import scaled_gamma, unit_roots
+from src_mindspore.runtime import usable_cores
 from src_mindspore.training.class_weights import class_weights
 from src_mindspore.training.rows import root_statistics
 
 KINDS = ("svm_linear", "svm_rbf")
-# Bytes of a number in what scikit-learn computes with.
-DOUBLE = 8
+# Bytes of a number in what scikit-learn computes with, and in LIBLINEAR's copy of it.
+DOUBLE, NODE = 8, 16
 
 
 def fit_svm(spec, split, index, config):
@@ -52,25 +54,35 @@ def fit_svm(spec, split, index, config):
 
 
 def _fit_linear(spec, rows, labels, weights, config):
-
     count, width = len(rows), spec.columns().stop - spec.columns().start
-    needed = count * width * DOUBLE
-    if needed > config.memory_limit_mb * 2**20:
+    # LIBLINEAR copies what it learns from, an index beside each value; once for every machine that
+    # is fitted at a time.
+    inputs_mb, copy_mb = (count * width * size / 2**20 for size in (DOUBLE, NODE))
+    if inputs_mb + copy_mb > config.memory_limit_mb:
         raise LabError(f"A linear SVM on {count:,} rows of {width} values needs "
-                       f"{needed / 2**20:,.0f} MB at once; memory_limit_mb is "
+                       f"{inputs_mb + copy_mb:,.0f} MB at once; memory_limit_mb is "
                        f"{config.memory_limit_mb}. Raise it where the machine has that memory, "
                        "lower --repeat, or take --head rbf, which learns in batches.")
+    at_a_time = min(usable_cores(), int((config.memory_limit_mb - inputs_mb) / copy_mb))
     head = spec.build()
     mean, deviation = root_statistics(rows)
     head.prepare.fit(mean, deviation)
-    # What the Cell will compute, from the numbers that it holds.
-    inputs = (np.sqrt(np.maximum(rows[np.arange(count)], 0)) - head.prepare.mean.asnumpy()) \
-        * head.prepare.scale.asnumpy()
-    # The tolerance is below what a float32 Cell can tell.
-    machine = LinearSVC(C=config.svm_c / width, dual=False, tol=1e-7, max_iter=10_000,
-                        random_state=config.seed)
-    machine.fit(inputs, labels, sample_weight=weights[labels])
-    _take(head.dense, machine.coef_, machine.intercept_)
+    # What the Cell will compute, from the numbers that it holds; doubled once for all machines.
+    inputs = ((np.sqrt(np.maximum(rows[np.arange(count)], 0)) - head.prepare.mean.asnumpy())
+              * head.prepare.scale.asnumpy()).astype(np.float64)
+
+    def fit(label):
+        # The tolerance is below what a float32 Cell can tell.
+        return LinearSVC(C=config.svm_c / width, dual=False, tol=1e-7, max_iter=10_000,
+                         random_state=config.seed).fit(inputs, labels == label,
+                                                       sample_weight=weights[labels])
+
+    classes = _machines(spec.num_classes)
+    with ThreadPoolExecutor(at_a_time) as pool:  # LIBLINEAR lets go of the interpreter's lock
+        machines = list(tqdm(pool.map(fit, classes), total=len(classes), desc="SVM", unit="class",
+                             leave=False))
+    _take(head.dense, np.concatenate([m.coef_ for m in machines]),
+          np.concatenate([m.intercept_ for m in machines]))
     return head
 
 
@@ -80,8 +92,7 @@ def _fit_rbf(spec, rows, labels, index, weights, config):
     gamma = scaled_gamma(roots, config.rbf_gamma)
     kernel = np.exp(2 * gamma * (roots @ roots.T - 1))
     labels = labels[chosen]
-    # Of two classes one machine decides.
-    classes = range(spec.num_classes) if spec.num_classes > 2 else (1,)
+    classes = _machines(spec.num_classes)
     coefficients, bias = np.zeros((len(classes), len(chosen))), np.zeros(len(classes))
     for row, label in enumerate(tqdm(classes, desc="SVM", unit="class", leave=False)):
         machine = SVC(C=config.svm_c, kernel="precomputed", tol=1e-5)
@@ -95,6 +106,11 @@ def _fit_rbf(spec, rows, labels, index, weights, config):
     return head
 
 
+def _machines(num_classes):
+    """Return the classes that get a machine: of two classes one decides."""
+    return range(num_classes) if num_classes > 2 else (1,)
+
+
 def _whole_passes(index, limit_mb, width):
     """Return the rows of as many passes as fit: their kernel compares each row with each."""
     passes = index[:, 1]
@@ -105,8 +121,8 @@ def _whole_passes(index, limit_mb, width):
             f"An RBF SVM compares every photo with every other: {each:,} photos need "
             f"{each**2 * DOUBLE / 2**20:,.0f} MB, and the time of the square of their number; "
             f"memory_limit_mb is {limit_mb} ({most:,} photos). Take --head svm_linear, which needs "
-            f"{each * width * DOUBLE / 2**20:,.0f} MB for one pass, or --head rbf, which compares "
-            "with --rbf_centres photos only.")
+            f"{each * width * (DOUBLE + NODE) / 2**20:,.0f} MB for one pass, or --head rbf, which "
+            "compares with --rbf_centres photos only.")
     kept = np.unique(passes)[:max(1, most // each)]
     return np.flatnonzero(np.isin(passes, kept))
 

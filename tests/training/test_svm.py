@@ -112,9 +112,24 @@ def test_an_rbf_svm_takes_as_many_whole_passes_as_fit(mindspore, maps):
     np.testing.assert_array_equal(two.dense.weight.asnumpy(), same.dense.weight.asnumpy())
 
 
+def test_machines_fitted_beside_one_another_are_those_fitted_one_by_one(mindspore, maps,
+                                                                        monkeypatch):
+    from src_mindspore.training import svm
+    maps, labels = maps
+    pooled = maps.mean(axis=(2, 3))
+    monkeypatch.setattr(svm, "usable_cores", lambda: 4)
+    several, _ = fit("svm_linear", pooled, labels)
+    one_copy = pooled.size * (svm.DOUBLE + svm.NODE) / 2**20
+    single, _ = fit("svm_linear", pooled, labels, memory_limit_mb=one_copy)
+    np.testing.assert_array_equal(several.dense.weight.asnumpy(), single.dense.weight.asnumpy())
+    np.testing.assert_array_equal(several.dense.bias.asnumpy(), single.dense.bias.asnumpy())
+    with pytest.raises(LabError, match="needs 0 MB at once"):
+        fit("svm_linear", pooled, labels, memory_limit_mb=one_copy * 0.99)
+
+
 @pytest.mark.parametrize(("kind", "words"), [
-    ("svm_rbf", r"1,000,000 photos need 7,629,395 MB.*Take --head svm_linear, which needs 92 MB"),
-    ("svm_linear", r"linear SVM on 1,000,000 rows of 12 values needs 92 MB.*Raise it")])
+    ("svm_rbf", r"1,000,000 photos need 7,629,395 MB.*Take --head svm_linear, which needs 275 MB"),
+    ("svm_linear", r"linear SVM on 1,000,000 rows of 12 values needs 275 MB.*Raise it")])
 def test_a_million_photos_cost_what_they_cost(mindspore, kind, words):
     class Million:
         def __len__(self):
