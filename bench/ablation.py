@@ -137,7 +137,7 @@ class Ablation:
             "run_name", "memory_limit_mb")}
         vote = [self._key(r, EasyDict({**config, **r.changes}))
                 for r in rows_named(";".join(row.vote)) if r.name in row.vote] if row.vote else []
-        return sha256_of_json([what, row.views, vote, row.stacked, self.folds,
+        return sha256_of_json([what, row.views, vote, row.by, self.folds,
                                self.identity, self.groups.tolist()])[:24]
 
     def _folds(self, seed):
@@ -177,7 +177,8 @@ class Ablation:
             extract_splits,
             prepare_backbone,
         )
-        views = tuple(config[name] for name in ("mixup", "cutmix", "rotation", "shift", "erasing"))
+        views = tuple(config[name] for name in ("mixup", "cutmix", "rotation", "shift", "erasing",
+                                                "reduction"))
         if self.data.get("views") != views:
             # The seed of the views stays that of the preset: one cache serves all seeds.
             fixed = EasyDict({**config, "seed": self.config.seed})
@@ -198,7 +199,7 @@ class Ablation:
             if member.name in row.vote:
                 scores = self.measure(member, [seed])[seed]["scores"]
                 said.append(softmax(scores / fit_temperature(scores, self.labels), axis=1))
-        return combine("stack" if row.stacked else "soft", np.array(said), self.labels,
+        return combine(row.by, np.array(said), self.labels,
                        self._folds(seed)).out_of_fold
 
     def right(self, answers):

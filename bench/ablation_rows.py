@@ -12,7 +12,7 @@ class Technique:
         place: str, what it replaces; of one place a combination takes one technique.
         views: bool, asked about all passes of a photo, their probabilities averaged.
         vote: names of rows whose votes are put together; such a row trains nothing.
-        stacked: bool, by a stack instead of a vote.
+        by: 'soft', 'hard', 'weighted' or 'stack': how they are put together.
     """
 
     name: str
@@ -20,12 +20,15 @@ class Technique:
     place: str = ""
     views: bool = False
     vote: tuple = ()
-    stacked: bool = False
+    by: str = "soft"
 
 
 BASE = Technique("recommended")
 COMBINATION = "best combination"
 MEMBERS = ("recommended", "linear head", "svm, rbf")
+
+# What heads on unpooled maps have in common.
+ON_MAPS = {"reduction": None, "normalise": False, "lr_max": 0.05}
 
 TECHNIQUES = (
     Technique("no label smoothing", {"label_smoothing": 0.0}, "smoothing"),
@@ -46,11 +49,16 @@ TECHNIQUES = (
     Technique("svm, rbf", {"head": "svm_rbf"}, "head"),
     Technique("test-time augmentation", views=True, place="tta"),
     Technique("soft vote of 3 heads", vote=MEMBERS, place="vote"),
-    Technique("stack of 3 heads", vote=MEMBERS, stacked=True, place="vote"),
+    Technique("hard vote of 3 heads", vote=MEMBERS, by="hard", place="vote"),
+    Technique("weighted vote of 3 heads", vote=MEMBERS, by="weighted", place="vote"),
+    Technique("stack of 3 heads", vote=MEMBERS, by="stack", place="vote"),
     # From here on the backbone has to read the photos again.
     Technique("mixup", {"mixup": 0.4}, "mix"),
     Technique("cutmix", {"cutmix": 1.0}, "mix"),
     Technique("rotation 15", {"rotation": 15.0}, "rotation"),
     Technique("shift 0.05", {"shift": 0.05}, "shift"),
     Technique("random erasing", {"erasing": 0.25}, "erasing"),
+    # Linear heads behind attention, on whole maps: 49 times the numbers to read in every epoch.
+    Technique("squeeze-and-excitation head", ON_MAPS | {"head": "se"}, "head"),
+    Technique("cbam head", ON_MAPS | {"head": "cbam"}, "head"),
 )
