@@ -1,4 +1,6 @@
 """Training the head that a configuration asks for, on cached features, inside a run."""
+import dataclasses
+
 import numpy as np
 
 from src_mindspore.heads.build import head_spec
@@ -62,6 +64,7 @@ def make_trainer(spec, train_split, val_split, index, config):
         index: (N, 2) int, image and pass of every row of train.
         config: the configuration.
     """
+    train_split = dataclasses.replace(train_split, photos=index[:, 0])
     if spec.kind in KINDS:
         head = fit_svm(spec, train_split, index, config)
         return FittedTrainer(head, train_split, val_split, config)

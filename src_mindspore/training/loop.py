@@ -50,7 +50,7 @@ class HeadTrainer:
             config.decay_steps)
         self.planned = tuple(self.rates)
         num_classes = head.dense.out_channels
-        self.loss = build_loss(config, train.labels, num_classes)
+        self.loss = build_loss(config, train.labels, num_classes, train.photos)
         self.sampler = build_sampler(config.sampler, train.labels, num_classes,
                                      config.sampler_power)
         self.optimizer = build_optimizer(config.optimizer, list(head.dense.trainable_params()),
@@ -63,8 +63,10 @@ class HeadTrainer:
     def _prepared(self, split):
         parts = apply_in_chunks(self.head.prepare, split.rows)
         if isinstance(split.rows, np.ndarray):
-            return Split(joined(parts, len(split.rows)), split.labels)
-        return Split(ScratchRows(self.config.features_path, parts), split.labels)
+            rows = joined(parts, len(split.rows))
+        else:
+            rows = ScratchRows(self.config.features_path, parts)
+        return Split(rows, split.labels, split.photos)
 
     def _steps_a_call(self):
         """Return how many full batches one call of the graph takes."""

@@ -16,11 +16,13 @@ ROWS_AT_ONCE = 4096
 @dataclasses.dataclass(frozen=True)
 class Split:
     """Rows of one split: (N, F) float32 features (an array, or rows on disk that
-    `rows[numbers]` reads) and (N,) int32 labels or, in train, (N, C) float32 soft labels.
+    `rows[numbers]` reads) and (N,) int32 labels or, in train, (N, C) float32 soft labels; in train
+    also (N,) int, which photo each row shows, or None where every row is another one.
     """
 
     rows: object
     labels: np.ndarray
+    photos: np.ndarray = None
 
 
 class ScratchRows:

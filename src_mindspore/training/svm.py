@@ -15,7 +15,7 @@ from tqdm import tqdm
 from src_mindspore.errors import LabError
 from src_mindspore.heads.rbf import scaled_gamma, unit_roots
 from src_mindspore.runtime import usable_cores
-from src_mindspore.training.class_weights import class_weights
+from src_mindspore.training.class_weights import class_weights, photos_of_classes
 from src_mindspore.training.rows import root_statistics
 
 KINDS = ("svm_linear", "svm_rbf")
@@ -47,7 +47,8 @@ def fit_svm(spec, split, index, config):
     if len(missing):
         raise LabError(f"--head {spec.kind} has no photo of class {missing[0]} to learn from. Add "
                        "some, or remove the class.")
-    weights = class_weights(config.class_weights, np.bincount(labels), config.effective_beta)
+    counts = photos_of_classes(labels, index[:, 0], spec.num_classes)
+    weights = class_weights(config.class_weights, counts, config.effective_beta)
     if spec.kind == "svm_linear":
         return _fit_linear(spec, split.rows, labels, weights, config)
     return _fit_rbf(spec, split.rows, labels, index, weights, config)

@@ -252,11 +252,38 @@ def test_every_technique_learns_separable_classes_in_its_own_way(make_trainer, c
                               weights_of(tricked)["dense.weight"])
 
 
-def test_a_class_without_rows_cannot_be_weighted(make_trainer, splits):
+@pytest.mark.parametrize("soft", [False, True])
+def test_class_weights_count_photos_not_passes(mindspore, tmp_path, soft):
+    from src_mindspore.heads.build import HeadSpec
+    from src_mindspore.training.class_weights import class_weights
+    from src_mindspore.training.head_of_config import make_trainer
+    from src_mindspore.training.loop import HeadTrainer
+    from src_mindspore.training.rows import Split
+    config = settings(class_weights="effective", effective_beta=0.9, features_path=str(tmp_path),
+                      weight_init="he")
+    rows, labels = clusters(2, 60)
+    kept = np.flatnonzero((labels != 3) | (np.cumsum(labels == 3) <= 2))
+    rows, labels = rows[kept], labels[kept]
+    expected = class_weights("effective", np.bincount(labels), 0.9)
+    given = np.eye(CLASSES, dtype=np.float32)[labels] if soft else labels
+    # One pass; six; and two with three more of a class, as upsampling adds them.
+    once, weak = np.arange(len(labels)), np.flatnonzero(labels == 3)
+    for photos in (once, np.tile(once, 6), np.concatenate((once, once, weak, weak, weak))):
+        index = np.stack((photos, np.zeros_like(photos)), axis=1)
+        spec = HeadSpec(WIDTH, 1, CLASSES)
+        trainer = make_trainer(spec, Split(rows[photos], given[photos]), Split(rows, labels), index,
+                               config)
+        np.testing.assert_allclose(trainer.loss.targets.weights.asnumpy(), expected, rtol=1e-6)
+        # As a sweep does, whose heads share the stage before the Dense layer.
+        again = HeadTrainer(spec.build(), trainer.train, trainer.val, config)
+        np.testing.assert_allclose(again.loss.targets.weights.asnumpy(), expected, rtol=1e-6)
+
+
+def test_a_class_without_photos_cannot_be_weighted(make_trainer, splits):
     from src_mindspore.training.rows import Split
     kept = splits[0].labels != 2
     some = Split(splits[0].rows[kept], splits[0].labels[kept])
-    with pytest.raises(LabError, match="Class 2 has no rows"):
+    with pytest.raises(LabError, match="Class 2 has no photos"):
         make_trainer(some, class_weights="inverse")
 
 

@@ -122,7 +122,7 @@ def test_class_weights_by_hand():
     from src_mindspore.training.class_weights import class_weights
     counts = np.array([6, 375, 40])
     inverse = class_weights("inverse", counts)
-    # Every class has the same total weight, and the mean over rows is 1.
+    # Every class has the same total weight, and the mean over photos is 1.
     np.testing.assert_allclose(inverse * counts, 421 / 3)
     effective = class_weights("effective", counts, beta=0.99)
     by_hand = [(1 - 0.99) / (1 - 0.99**n) for n in counts]
@@ -132,9 +132,16 @@ def test_class_weights_by_hand():
     assert class_weights("none", [0, 3]).tolist() == [1, 1]
 
 
-def test_a_class_without_rows_has_no_weight():
+def test_a_mixed_photo_counts_as_the_mean_of_its_labels():
+    from src_mindspore.training.class_weights import photos_of_classes
+    labels = np.array([[1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]])
+    counts = photos_of_classes(labels, np.array([4, 4, 7]), 3)
+    np.testing.assert_allclose(counts, [0.75, 1.25, 0])
+
+
+def test_a_class_without_photos_has_no_weight():
     from src_mindspore.training.class_weights import class_weights
-    with pytest.raises(LabError, match="Class 1 has no rows"):
+    with pytest.raises(LabError, match="Class 1 has no photos"):
         class_weights("inverse", [3, 0, 2])
 
 

@@ -90,6 +90,19 @@ def test_decision_values_are_those_of_scikit_learn_after_the_export(mindspore, m
         np.testing.assert_array_equal(got.argmax(axis=1), machine.predict(inputs(pooled[ask])))
 
 
+def test_a_machine_is_weighted_by_photos_not_by_passes(mindspore, maps):
+    from src_mindspore.training.class_weights import class_weights
+    maps, labels = maps
+    pooled, kept = maps.mean(axis=(2, 3)), np.flatnonzero((labels != 2) | (np.arange(160) < 40))
+    weights = class_weights("effective", np.bincount(labels[kept]), 0.99)
+    index = np.stack((np.tile(kept, 3), np.repeat(np.arange(3), len(kept))), axis=1)
+    rows, thrice = pooled[index[:, 0]], labels[index[:, 0]]
+    machine, inputs = reference("svm_linear", rows, thrice, weights)
+    head, _ = fit("svm_linear", rows, thrice, index=index, class_weights="effective")
+    np.testing.assert_allclose(head(mindspore.Tensor(maps)).asnumpy(),
+                               machine.decision_function(inputs(pooled)), atol=1e-4)
+
+
 def test_two_classes_get_a_decision_value_each(mindspore, maps):
     maps, labels = maps
     pooled, labels = maps.mean(axis=(2, 3)), labels % 2
