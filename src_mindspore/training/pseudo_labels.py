@@ -5,9 +5,10 @@
 
 Round by round: a head trained on train names the unlabelled photos; those it is sure of, by
 thresholds of their class (thresholds.py), join train with the class it named; the head is trained
-anew and measured on val. The first round takes the strictest level, each further one the next. A
-round after which val is not better is rolled back and is the last. What each round took is kept:
-round_N/taken.csv, round_N/taken.png (the least sure ones) and round_N/round.json.
+anew and measured on val. The first round takes the strictest level, each further one the next; a
+level that adds nothing is passed over. A round after which val is not better is rolled back and is
+the last. What each round took is kept: round_N/taken.csv, round_N/taken_1.png and so on (the least
+sure first) and round_N/round.json.
 
 Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural
 Networks", ICML 2013 Workshop. Photos of the folder that train, val or test know are refused.
@@ -32,9 +33,9 @@ LEVELS = (0.99, 0.97, 0.95)
 PHOTOS_A_SHEET = 48
 
 WORDS = {
-    "en": {"title": "round {number}: {n} photos taken, the least sure first ({shown} shown)",
+    "en": {"title": "round {number}: {n} photos taken, the least sure first ({first} to {last})",
            "taken": "taken for: {name} {share}", "level": "level {level}"},
-    "zh": {"title": "第 {number} 轮：采纳 {n} 张，按置信度从低到高排列（显示 {shown} 张）",
+    "zh": {"title": "第 {number} 轮：采纳 {n} 张，按置信度从低到高排列（第 {first} 至 {last} 张）",
            "taken": "采纳为：{name} {share}", "level": "第 {level} 档阈值"},
 }
 
@@ -135,11 +136,17 @@ def run_rounds(learner, thresholds, room, most_rounds, report):
 
     best = learner.learn(0, np.zeros(0, int), np.zeros(0, int))
     report(best, True)
-    for number in range(1, most_rounds + 1):
-        numbers, labels, levels = accept(best.probabilities, thresholds[:number], room)
+    number = opened = 0
+    while number < most_rounds:
+        opened += 1
+        numbers, labels, levels = accept(best.probabilities, thresholds[:opened], room)
         if np.array_equal(numbers, best.numbers) and np.array_equal(labels, best.labels):
-            print(f"round {number}: nothing new to take; done")
+            if opened < len(thresholds):
+                print(f"level {opened}: nothing new to take; the next one")
+                continue
+            print(f"round {number + 1}: nothing new to take at any level; done")
             break
+        number += 1
         confidences = best.probabilities[numbers].max(axis=1)
         tried = learner.learn(number, numbers, labels, levels, confidences)
         kept = rank(tried.score) < rank(best.score)
@@ -197,8 +204,9 @@ def main(argv):
         return
     write_pseudo_labels(path, [records[n] for n in best.numbers], photos.classes, best.labels,
                         best.confidences, best.levels)
-    print(f"look at:  {out / f'round_{best.number}' / 'taken.png'}\n"
-          f"then:     train_head.py --pseudo_labels {path}")
+    for sheet in range(1, -(-len(best.numbers) // PHOTOS_A_SHEET) + 1):
+        print(f"look at:  {out / f'round_{best.number}' / f'taken_{sheet}.png'}")
+    print(f"then:     train_head.py --pseudo_labels {path}")
 
 
 def _check(args, config):
@@ -262,21 +270,26 @@ def _report(done, kept, out, records, photos, language):
         taken = [records[n] for n in done.numbers]
         write_pseudo_labels(folder / "taken.csv", taken, photos.classes, done.labels,
                             done.confidences, done.levels)
-        _draw(folder / "taken.png", done, taken, photos, language)
+        _draw(folder, done, taken, photos, language)
         files.write_json(folder / "round.json", summary)
     return summary
 
 
-def _draw(path, done, taken, photos, language):
+def _draw(folder, done, taken, photos, language):
+    """Draw what a round took, 48 photos a sheet: folder/taken_1.png and so on."""
     words, names = WORDS[language], photos.classes.in_language(language)
-    shown = np.argsort(done.confidences, kind="stable")[:PHOTOS_A_SHEET]
     room = CAPTION_WIDTH - len(words["taken"].format(name="", share="100.0 %"))
-    plot_photos(photos.root, [(taken[i].path, (
-        (shorten(taken[i].path, CAPTION_WIDTH, keep_end=True), PLAIN),
-        (words["taken"].format(name=shorten(names[done.labels[i]], room),
-                               share=format_percent(done.confidences[i])), RIGHT),
-        (words["level"].format(level=done.levels[i] + 1), PLAIN))) for i in shown],
-        words["title"].format(number=done.number, n=len(taken), shown=len(shown)), path, language)
+    order = np.argsort(done.confidences, kind="stable")
+    for first in range(0, len(order), PHOTOS_A_SHEET):
+        shown = order[first:first + PHOTOS_A_SHEET]
+        plot_photos(photos.root, [(taken[i].path, (
+            (shorten(taken[i].path, CAPTION_WIDTH, keep_end=True), PLAIN),
+            (words["taken"].format(name=shorten(names[done.labels[i]], room),
+                                   share=format_percent(done.confidences[i])), RIGHT),
+            (words["level"].format(level=done.levels[i] + 1), PLAIN))) for i in shown],
+            words["title"].format(number=done.number, n=len(taken), first=first + 1,
+                                  last=first + len(shown)),
+            folder / f"taken_{first // PHOTOS_A_SHEET + 1}.png", language)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ def taken(path):
 
 
 def test_sure_photos_are_taken_for_what_they_are(argv, labelled, more, make_config, tmp_path,
-                                                 capsys):
+                                                 capsys, monkeypatch):
+    monkeypatch.setattr(pseudo_labels, "PHOTOS_A_SHEET", 8)
     pseudo_labels.main(argv(results_path=tmp_path, out=tmp_path / "out", rounds=1))
     output = capsys.readouterr().out
     rounds = json.loads((tmp_path / "out/pseudo_labels.json").read_text())["rounds"]
@@ -65,7 +66,12 @@ def test_sure_photos_are_taken_for_what_they_are(argv, labelled, more, make_conf
     assert len(rows) >= 10
     right = [row["class"] == more[1][row["path"].rsplit("/", 1)[1]] for row in rows]
     assert np.mean(right) >= 0.9
-    assert Image.open(tmp_path / "out/round_1/taken.png").width > 500
+    # Every photo that was taken is on a sheet of eight.
+    sheets = sorted((tmp_path / "out/round_1").glob("taken_*.png"))
+    assert len(sheets) == -(-len(rows) // 8) > 1
+    assert all(Image.open(sheet).width > 500 for sheet in sheets)
+    assert [line.split()[-1] for line in output.splitlines() if line.startswith("look at:")] \
+        == [str(tmp_path / f"out/round_1/taken_{n + 1}.png") for n in range(len(sheets))]
     # Training takes them in, as photos of train like any others; cross-validation does not.
     config = make_config(dataset_path=str(labelled), results_path=str(tmp_path),
                          pseudo_labels=str(tmp_path / "out/pseudo_labels.csv"))
@@ -125,6 +131,27 @@ def test_rounds_go_on_as_long_as_val_gains(top1, best, tried):
     assert found.number == best
     assert seen == [(n, n <= best) for n in range(tried)]
     assert found.numbers.tolist() == [[], [0], [0, 1]][best]
+
+
+@pytest.mark.parametrize("thresholds", [
+    [[np.inf, np.inf], [0.9, 0.7]],  # the strictest level takes nothing
+    [[0.9, 0.9], [0.9, 0.9], [0.9, 0.7]],  # the second adds nothing
+])
+def test_a_level_that_adds_nothing_is_passed_over(thresholds, capsys):
+    seen = []
+    found = pseudo_labels.run_rounds(Scripted(0.5, 0.6, 0.7), np.array(thresholds),
+                                     np.array([9, 9]), 6, lambda done, kept: seen.append(done))
+    assert [done.number for done in seen] == list(range(len(thresholds)))
+    assert found.numbers.tolist() == [0, 1]
+    assert found.levels.tolist() == ([1, 1] if len(thresholds) == 2 else [0, 2])
+    assert f"level {len(thresholds) - 1}: nothing new to take" in capsys.readouterr().out
+
+
+def test_no_level_that_takes_anything_leaves_train_alone():
+    seen = []
+    found = pseudo_labels.run_rounds(Scripted(0.5), np.full((3, 2), np.inf), np.array([9, 9]), 6,
+                                     lambda done, kept: seen.append(done.number))
+    assert (found.number, seen) == (0, [0])
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
