@@ -15,6 +15,7 @@ import pytest
 
 import evaluate
 import train_network
+from src_mindspore.errors import LabError
 
 ROOT = Path(__file__).parents[1]
 VAL_PHOTOS = 15
@@ -88,6 +89,13 @@ def test_evaluation_confirms_what_was_measured(finished, drawn_data, tmp_path, a
     else:
         assert found["top1"] == metrics["top1"] == float(row["val_top1"])
         assert found["loss"] == pytest.approx(metrics["loss"], rel=1e-3)
+
+
+def test_as_a_member_of_an_ensemble_it_is_not_asked_out_of_fold(finished):
+    from src_mindspore.ensemble.members import load_members, out_of_fold
+    members = load_members([finished[0], finished[0]])
+    with pytest.raises(LabError, match="was trained by train_network.py, its backbone too"):
+        out_of_fold(members, None, 3, 1)
 
 
 def test_the_model_gives_its_map_and_its_logits(finished):

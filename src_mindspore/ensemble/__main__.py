@@ -4,8 +4,9 @@
     python -m src_mindspore.ensemble --runs results/runs/* --vote stack --folds 5
 
 Weights, temperatures and the stack are learnt from cross-validation on train alone; val is only
-asked at the end. Members that see photos in the same geometry become one MindIR, which evaluate.py
-reads like any other.
+asked at the end. Cross-validation trains heads, so a run of train_network.py votes soft or hard
+only, with temperatures that the runs found on val. Members that see photos in the same geometry
+become one MindIR, which evaluate.py reads like any other.
 """
 import argparse
 import sys
@@ -19,7 +20,8 @@ from src_mindspore.configuration import Parser
 from src_mindspore.errors import run_as_script
 from src_mindspore.evaluation.tables import format_table
 
-VOTES = ("soft", "hard", "weighted", "stack")
+EQUAL_VOTES = ("soft", "hard")
+VOTES = (*EQUAL_VOTES, "weighted", "stack")
 
 
 def main(argv):
@@ -27,7 +29,7 @@ def main(argv):
     args = parse(argv)
     runtime.start(args.seed)
     from src_mindspore.data.prepare import prepare_photos
-    from src_mindspore.ensemble.combine import combine
+    from src_mindspore.ensemble.combine import combine, equal_vote
     from src_mindspore.ensemble.export import export_ensemble
     from src_mindspore.ensemble.members import (
         load_members,
@@ -40,15 +42,24 @@ def main(argv):
     members = load_members(args.runs)
     photos = prepare_photos(members[0].config)
     require_same_photos(members, photos)
-    learnt, temperatures, labels, fold_of = out_of_fold(members, photos, args.folds, args.seed)
-    combined = combine(args.vote, learnt, labels, fold_of)
+    beyond = next((m for m in members if m.beyond_folds), None)
+    if beyond and args.vote in EQUAL_VOTES:
+        print(f"{beyond.name} was trained {beyond.beyond_folds}: nobody is asked out of fold, and "
+              "temperatures are those that the runs found on val")
+        learnt, labels = [None] * len(members), None
+        temperatures = [m.model.temperature for m in members]
+        combined = equal_vote(args.vote, len(members))
+    else:
+        learnt, temperatures, labels, fold_of = out_of_fold(members, photos, args.folds, args.seed)
+        combined = combine(args.vote, learnt, labels, fold_of)
     asked = on_split(members, photos, "val", temperatures)
     truth = np.array([r.label for r in photos.splits["val"]])
 
     def row(name, of_train, of_val, weight=""):
         right = int((of_val.argmax(axis=1) == truth).sum())
         low, high = wilson_interval(right, len(truth))
-        return (name, weight, f"{(of_train.argmax(axis=1) == labels).mean():.2%}",
+        return (name, weight, "" if of_train is None else
+                f"{(of_train.argmax(axis=1) == labels).mean():.2%}",
                 f"{right} of {len(truth)}", f"{right / len(truth):.2%}",
                 f"{low:.1%} to {high:.1%}")
 

@@ -15,13 +15,14 @@ class Combined:
     Attributes:
         apply: function (M, N, C) probabilities -> (N, C) scores, the largest wins.
         out_of_fold: (N, C) scores for the photos of train, which the members and, of a stack, the
-            level above had not learnt from. The few weights of a weighted vote had.
+            level above had not learnt from. The few weights of a weighted vote had. None where
+            nobody was asked.
         weights: (M,) float, or None for a stack.
         stack: (weights, bias) from `fit_stack`, or None for a vote.
     """
 
     apply: Callable
-    out_of_fold: np.ndarray
+    out_of_fold: np.ndarray | None
     weights: np.ndarray | None
     stack: tuple | None = None
 
@@ -41,8 +42,22 @@ def combine(vote, probabilities, labels, fold_of):
         fitted = fit_stack(probabilities, labels)
         return Combined(lambda said: stack_logits(said, *fitted),
                         cross_fitted_logits(probabilities, labels, fold_of), None, fitted)
-    members = len(probabilities)
-    weights = fit_weights(probabilities, labels) if vote == "weighted" \
-        else np.full(members, 1 / members)
-    rule = hard_vote if vote == "hard" else soft_vote
-    return Combined(lambda said: rule(said, weights), rule(probabilities, weights), weights)
+    voted = equal_vote(vote, len(probabilities))
+    if vote == "weighted":
+        weights = fit_weights(probabilities, labels)
+        voted = Combined(lambda said: soft_vote(said, weights), None, weights)
+    return dataclasses.replace(voted, out_of_fold=voted.apply(probabilities))
+
+
+def equal_vote(vote, members):
+    """Return the vote in which every member counts the same: nothing has to be learnt for it.
+
+    Args:
+        vote: 'hard', or any other for the mean of probabilities.
+        members: int, M.
+
+    Returns:
+        Combined, its out_of_fold None.
+    """
+    rule, weights = hard_vote if vote == "hard" else soft_vote, np.full(members, 1 / members)
+    return Combined(lambda said: rule(said, weights), None, weights)

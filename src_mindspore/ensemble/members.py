@@ -11,7 +11,7 @@ from config import KEYS, PRESETS
 from src_mindspore.configuration import resolve
 from src_mindspore.errors import LabError
 from src_mindspore.training.calibration import fit_temperature
-from src_mindspore.training.run import finished
+from src_mindspore.training.run import finished, is_of_network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,16 +22,28 @@ class Member:
         folder: Path.
         config: its configuration.
         model: Model, of its best.ckpt.
+        of_network: bool, train_network.py trained it, its backbone too.
     """
 
     folder: Path
     config: dict
     model: object
+    of_network: bool
 
     @property
     def name(self):
         """str, the run's name."""
         return self.folder.name
+
+    @property
+    def beyond_folds(self):
+        """str, what of its training cross-validation does not repeat; '' where it repeats all."""
+        if self.of_network:
+            return "by train_network.py, its backbone too"
+        for key in ("upsample", "pseudo_labels"):
+            if self.config[key]:
+                return f"with --{key} {self.config[key]}"
+        return ""
 
 
 def load_members(folders):
@@ -59,7 +71,8 @@ def load_members(folders):
                            "in results/runs, and let interrupted runs go on to their end.")
         # A run of today stays what it was when defaults change: its file names every key.
         config = resolve(KEYS, PRESETS, "recommended", yaml_path=folder / "config.yaml")
-        members.append(Member(folder.resolve(), config, load_model(folder / "best.ckpt")))
+        members.append(Member(folder.resolve(), config, load_model(folder / "best.ckpt"),
+                              is_of_network(folder)))
     first = members[0]
     for other in members[1:]:
         if other.model.classes.folders != first.model.classes.folders:
@@ -113,8 +126,16 @@ def out_of_fold(members, photos, folds, seed):
         (N,) int labels; (N,) int folds.
 
     Raises:
-        LabError: more folds than different photos of a class.
+        LabError: more folds than different photos of a class, or a member whose training cannot
+            be repeated without some of its photos.
     """
+    for member in members:
+        if member.beyond_folds:
+            raise LabError(
+                f"{member.name} was trained {member.beyond_folds}. Cross-validation trains a head "
+                "on given labels alone, so it cannot say what this member answers about photos it "
+                "has not learnt from. Take --vote soft or hard, which need no such answers, or "
+                "leave the member out.")
     from src_mindspore.evaluation.crossval import crossval_data, out_of_fold_logits
     from src_mindspore.features.of_config import prepare_backbone
 

@@ -15,7 +15,13 @@ from src_mindspore import runtime
 from src_mindspore.backbones.checkpoint import read_checkpoint, save_checkpoint
 from src_mindspore.configuration import to_yaml
 from src_mindspore.errors import LabError
-from src_mindspore.files import explain_os_error, sha256_of_json, write_json, write_text
+from src_mindspore.files import (
+    explain_os_error,
+    read_json,
+    sha256_of_json,
+    write_json,
+    write_text,
+)
 from src_mindspore.training.selection import rank
 
 # Where a run is written and who may write it do not change what it computes.
@@ -199,6 +205,13 @@ def load_state(folder):
         raise LabError(f"The run {folder} cannot go on: {error} Delete {path} to train this run "
                        "from its beginning, or the run's folder.") from error
     return {name: p.asnumpy() for name, p in parameters.items()}, meta["history"]
+
+
+def is_of_network(folder):
+    """True where a run's folder (Path) is one of train_network.py: it depends on the weights it
+    began with, a head's on the caches of its features alone.
+    """
+    return "weights" in read_json(folder / "run.json")["inputs"]
 
 
 def finished(folder):

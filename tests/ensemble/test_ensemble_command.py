@@ -59,6 +59,32 @@ def copy(runs, tmp_path):
     return shutil.copytree(runs[0], tmp_path / "copy")
 
 
+@pytest.mark.parametrize(("file", "old", "new", "words"), [
+    ("run.json", '"inputs": {', '"inputs": {"weights": "0", ', "by train_network.py"),
+    ("config.yaml", "upsample: 0", "upsample: 4", "with --upsample 4")])
+def test_a_training_that_folds_do_not_repeat_is_not_asked_out_of_fold(runs, copy, file, old, new,
+                                                                      words, tmp_path):
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new))
+    with pytest.raises(LabError, match=f"copy was trained {words}.*--vote soft or hard"):
+        ask([runs[1], copy], tmp_path / "none", "--vote", "weighted")
+    assert not (tmp_path / "none").exists()
+
+
+def test_members_that_are_not_asked_out_of_fold_vote_all_the_same(runs, copy, tmp_path, capsys):
+    from src_mindspore.model import load_model
+    text = (copy / "run.json").read_text()
+    (copy / "run.json").write_text(text.replace('"inputs": {', '"inputs": {"weights": "0", '))
+    contract = ask([runs[1], copy], tmp_path / "together", "--vote", "soft")
+    assert "copy was trained by train_network.py" in (printed := capsys.readouterr().out)
+    assert "ensemble.mindir: same predictions on all 15 validation photos" in printed
+    assert [m["temperature"] for m in contract["members"]] \
+        == [load_model(run / "best.ckpt").temperature for run in (runs[1], copy)]
+    assert contract["weights"] == [0.5, 0.5]
+    assert [row[2] for row in contract["table"]] == ["", "", ""]
+
+
 def test_one_member_is_none(runs):
     from src_mindspore.ensemble.members import load_members
     with pytest.raises(LabError, match="1 member was named"):
