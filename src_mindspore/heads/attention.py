@@ -42,12 +42,12 @@ class AttentiveDense(nn.Cell):
         kind: as for FeatureAttention.
 
     Attributes:
-        out_channels: int, as of a Dense layer.
+        in_channels, out_channels: int, as of a Dense layer.
     """
 
     def __init__(self, dense, kind):
         super().__init__()
-        self.out_channels = dense.out_channels
+        self.in_channels, self.out_channels = dense.in_channels, dense.out_channels
         self.attention = FeatureAttention(dense.in_channels, kind)
         self.dense = dense
 

@@ -59,12 +59,13 @@ class Source:
             yield images.astype(np.float32), self.labels[rows]
 
 
-def make(seed=1, poison=None, workers=None, **flags):
+def make(seed=1, poison=None, workers=None, head=None, **flags):
     """A trainer of a new small network; weights, photos and order follow from the seed."""
     backbone = Backbone()
     he_init(backbone, seed)
-    head = HiddenHead(4, 1, CLASSES, 6, reduction="mean", seed=seed)
-    he_init(head.prepare, seed + 9)
+    if head is None:
+        head = HiddenHead(4, 1, CLASSES, 6, reduction="mean", seed=seed)
+        he_init(head.prepare, seed + 9)
     config = EasyDict({**{name: key.default for name, key in KEYS.items()}, "network": "cnn",
                        "epochs": 3, "batch_size": 8, "lr_max": 0.05, "eval_batch_size": 7,
                        "momentum": 0.0, "weight_decay": 0.0, "decay_type": "constant",
@@ -138,6 +139,23 @@ def test_a_batch_in_parts_is_the_batch(plain):
     parts, _ = one_step(accumulate=4)
     for name, change in plain[0].items():
         np.testing.assert_allclose(parts[name], change, rtol=1e-3, atol=1e-7, err_msg=name)
+
+
+def test_dropout_in_front_of_attention_thins_what_attention_reads(mindspore):
+    """The mask of a step, laid on by hand, gives the loss that the step reports."""
+    from src_mindspore.heads.linear import MobileNetV2Head
+    head = MobileNetV2Head(4, 1, CLASSES, attention="sigmoid", seed=1)
+    trainer = make(head=head, dropout=0.5, batch_size=PHOTOS, epochs=1)
+    (kept,) = trainer._masks()
+    order = trainer.sampler(np.random.default_rng([trainer.config.seed, 1]))
+    images, labels = next(trainer.train.batches(order, PHOTOS))
+    trainer.network.set_train(False)
+    pooled = head.prepare(head.pooling(trainer.network.backbone(ms.Tensor(images))))
+    logits = head.dense(pooled * ms.Tensor(kept))
+    expected = float(trainer.loss(logits, ms.Tensor(labels)).asnumpy())
+    row = next(trainer.run())
+    assert row["train_loss"] == pytest.approx(expected, rel=1e-4)
+    assert set(np.unique(kept)) == {0, 2}
 
 
 def test_gradients_longer_than_the_limit_are_shortened_to_it(plain):
