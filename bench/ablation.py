@@ -23,7 +23,7 @@ from config import DEFAULT_PRESET, KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import Parser, parse_arguments
 from src_mindspore.errors import LabError, run_as_script
-from src_mindspore.evaluation.crossval import parse_seeds
+from src_mindspore.evaluation.crossval import parse_seeds, refuse_upsampling
 from src_mindspore.evaluation.paired import paired_difference
 from src_mindspore.files import replacing, sha256_of_json
 
@@ -45,6 +45,7 @@ def main(argv):
     config = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET,
                              ["--preset", "recommended", *rest, "--dataset_path", args.data or ""],
                              __doc__)
+    refuse_upsampling(config)
     left_out = set(names_in(args.without)) - {BASE.name}  # all others are compared with it
     chosen = [row for row in rows_named(args.rows) if row.name not in left_out]
     seeds = parse_seeds(args.cv_seeds)
@@ -150,20 +151,20 @@ class Ablation:
         fold_of = self._folds(config.seed)
         scores = np.empty((len(self.labels), len(self.classes)), np.float32)
         for fold in range(self.folds):
-            trainer, _ = data.trainer(fold_of, fold, channels, len(self.classes), config)
+            trainer, spec = data.trainer(fold_of, fold, channels, len(self.classes), config)
             trainer.train_to_the_end()
             asked = fold_of == fold
-            scores[asked] = self._views(trainer, data.cache, asked) if row.views \
+            scores[asked] = self._views(trainer, spec, data.cache, asked) if row.views \
                 else trainer.logits(trainer.val)
         return scores
 
-    def _views(self, trainer, cache, asked):
+    def _views(self, trainer, spec, cache, asked):
         """Return the mean probabilities of all passes of the photos that `asked` marks."""
         from scipy.special import softmax
 
         from src_mindspore.training.rows import apply_in_chunks, joined
         rows = np.flatnonzero(asked[cache.index[:, 0]])
-        features = cache.features(slice(0, trainer.head.prepare.centres.shape[1]))[rows]
+        features = cache.features(spec.columns())[rows]
         prepared = joined(apply_in_chunks(trainer.head.prepare, features), len(rows))
         said = softmax(joined(apply_in_chunks(trainer.head.dense, prepared), len(rows)), axis=1)
         total = np.zeros((len(asked), said.shape[1]))

@@ -40,11 +40,12 @@ def main(argv):
     runtime.start(config.seed)
     from src_mindspore.data.duplicates import group_ids
     from src_mindspore.data.prepare import prepare_photos
-    from src_mindspore.evaluation.crossval import CrossvalData, parse_seeds
+    from src_mindspore.evaluation.crossval import CrossvalData, parse_seeds, refuse_upsampling
     from src_mindspore.features.of_config import extract_splits, prepare_backbone
     from src_mindspore.features.stacked import FirstPass
     from src_mindspore.files import write_json
 
+    refuse_upsampling(config)
     photos = prepare_photos(config)
     backbone = prepare_backbone(config)
     cache = extract_splits(photos, backbone, config, ("train",))["train"]

@@ -1,5 +1,6 @@
 """The ablation: rows on the same folds, resumed where they ended, votes from kept answers."""
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +29,22 @@ def test_rows_bring_the_base_and_the_members_of_a_vote():
     assert ablation.names_in("") == []
     with pytest.raises(LabError, match="'focal los'.*focal loss"):
         ablation.rows_named("focal los")
+
+
+@pytest.mark.parametrize("reduction", ["mean", "max"])
+def test_views_of_a_linear_head_are_averaged(mindspore, reduction):
+    from scipy.special import softmax
+
+    from src_mindspore.heads.build import HeadSpec
+    rows = np.random.default_rng(0).random((12, 10), np.float32)  # 4 photos, 3 views, mean and max
+    index = np.stack((np.repeat(np.arange(4), 3), np.tile(np.arange(3), 4)), axis=1)
+    spec = HeadSpec(5, 1, 3, reduction=reduction)
+    head, columns = spec.build(), slice(0, 5) if reduction == "mean" else slice(5, 10)
+    cache = SimpleNamespace(index=index, features=lambda columns: rows[:, columns])
+    asked = np.array([True, False, True, True])
+    said = ablation.Ablation._views(None, SimpleNamespace(head=head), spec, cache, asked)
+    each = softmax(head.dense(mindspore.Tensor(rows[:, columns])).asnumpy(), axis=1)
+    np.testing.assert_allclose(said, each.reshape(4, 3, 3).sum(axis=1)[asked], rtol=1e-5)
 
 
 def test_rows_are_kept_and_not_measured_again(make_argv, weights_path, tmp_path, capsys,

@@ -39,9 +39,6 @@ def main(argv):
         "every key below"))
     seeds = parse_seeds(args.cv_seeds)
     other = read_json(args.against) if args.against else None
-    if config.upsample:
-        raise LabError("Which classes are weak would have to be found anew within every fold, and "
-                       "this tool does not do that. Leave --upsample out here.")
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos
     from src_mindspore.evaluation.compare import compare, require_comparable, sentence
@@ -161,8 +158,9 @@ def crossval_data(photos, backbone, config, asked_backbone=None):
             same as `backbone` when None.
 
     Raises:
-        LabError: some labels of train are pseudo-labels.
+        LabError: some labels of train are pseudo-labels, or classes are to be upsampled.
     """
+    refuse_upsampling(config)
     if photos.pseudo_labels:
         raise LabError("Cross-validation would ask about photos whose labels are guesses of a "
                        "model. Leave --pseudo_labels out.")
@@ -174,6 +172,17 @@ def crossval_data(photos, backbone, config, asked_backbone=None):
     groups = group_ids(photos.root, photos.splits["train"], progress=False,
                        group_by=config.group_by)
     return CrossvalData(cache, clean, groups, config.memory_limit_mb)
+
+
+def refuse_upsampling(config):
+    """Refuse --upsample where heads are cross-validated.
+
+    Raises:
+        LabError: as said.
+    """
+    if config.upsample:
+        raise LabError("Which classes are weak would have to be found anew within every fold, and "
+                       "cross-validation does not do that. Leave --upsample out here.")
 
 
 def cross_validate(data, backbone, classes, config, folds, seeds):

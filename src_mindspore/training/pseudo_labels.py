@@ -239,9 +239,9 @@ def _prepare(photos, records, config, levels, folds):
     from src_mindspore.training.calibration import fit_temperature
 
     backbone = prepare_backbone(config)
+    data = crossval_data(photos, backbone, config)
     caches = extract_splits(photos, backbone, config)
     extra, clean = extract_more(records, photos, backbone, config)
-    data = crossval_data(photos, backbone, config)
     logits, _ = out_of_fold_logits(data, backbone, photos.classes, config, folds)
     temperature = fit_temperature(logits, data.clean.labels)
     probabilities = softmax(logits.astype(np.float64) / temperature, axis=1)

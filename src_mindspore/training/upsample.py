@@ -7,6 +7,7 @@ what it lacks; the weakest class gets as many as `--upsample` says.
 import dataclasses
 
 import numpy as np
+from easydict import EasyDict
 
 # Added to the seed of the augmentation: no seed of a configuration is so large, so the further
 # passes repeat none of the others.
@@ -92,7 +93,8 @@ def upsampled(caches, photos, backbone, config):
     from src_mindspore.evaluation.crossval import crossval_data
     from src_mindspore.features.stacked import StackedCache
 
-    data = crossval_data(photos, backbone, config)
+    # Asked about before anything is upsampled.
+    data = crossval_data(photos, backbone, EasyDict({**config, "upsample": 0}))
     names = photos.classes.folders
     passes, recall = passes_of_weak(data, np.ones(len(data.clean.labels), bool),
                                     backbone.channels, len(names), config)
