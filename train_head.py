@@ -15,12 +15,14 @@ import time
 from config import DEFAULT_PRESET, KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import parse_arguments
-from src_mindspore.errors import run_as_script
+from src_mindspore.errors import require_package, run_as_script
 
 
 def main(argv):
     """Run the street from photos to report."""
     config = parse_arguments(KEYS, PRESETS, DEFAULT_PRESET, argv, __doc__)
+    if config.tensorboard:
+        require_package("tensorboardX", "--tensorboard true")
     # Imported only now, so that --help and mistakes in a flag answer at once.
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos

@@ -14,13 +14,15 @@ import sys
 from config import KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import parse_arguments
-from src_mindspore.errors import run_as_script
+from src_mindspore.errors import require_package, run_as_script
 from train_head import Stopwatch
 
 
 def main(argv):
     """Run the street from photos to report."""
     config = parse_arguments(KEYS, PRESETS, "finetune", argv, __doc__)
+    if config.tensorboard:
+        require_package("tensorboardX", "--tensorboard true")
     # Imported only now, so that --help and mistakes in a flag answer at once.
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos

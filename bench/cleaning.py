@@ -19,7 +19,7 @@ from scipy.special import softmax
 from config import DEFAULT_PRESET, KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import Parser, parse_arguments
-from src_mindspore.errors import LabError, run_as_script
+from src_mindspore.errors import LabError, require_package, run_as_script
 
 WAYS = ("true labels", "wrong labels", "suspects dropped", "suspects relabelled")
 
@@ -37,6 +37,7 @@ def main(argv):
         "key below"))
     if not 0 < args.noise < 0.5:
         raise LabError(f"--noise is {args.noise}; expected a share between 0 and 0.5.")
+    require_package("cleanlab", "The search for wrong labels")
     runtime.start(config.seed)
     from src_mindspore.data.duplicates import group_ids
     from src_mindspore.data.prepare import prepare_photos

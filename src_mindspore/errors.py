@@ -4,10 +4,26 @@ A message is one paragraph in four parts: what was wrong, which file or key,
 what was expected, what to do next.
 """
 import sys
+from importlib.util import find_spec
 
 
 class LabError(Exception):
     """A mistake a person can repair; its text is written for that person."""
+
+
+def require_package(name, asker):
+    """Refuse to begin what would only end in a package that is not there.
+
+    Args:
+        name: str, of the package, as it is imported and as pip knows it.
+        asker: str, what needs it, for the message.
+
+    Raises:
+        LabError: it is not installed.
+    """
+    if find_spec(name) is None:
+        raise LabError(f"{asker} needs the package {name}, which is not installed. `make env` "
+                       f"installs it; elsewhere: pip install {name}.")
 
 
 def run_as_script(main, argv=None):

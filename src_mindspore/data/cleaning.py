@@ -22,7 +22,7 @@ from config import DEFAULT_PRESET, KEYS, PRESETS
 from src_mindspore import files, runtime
 from src_mindspore.configuration import Parser, parse_arguments
 from src_mindspore.data.decisions import read_decisions, read_rows
-from src_mindspore.errors import run_as_script
+from src_mindspore.errors import require_package, run_as_script
 from src_mindspore.evaluation.crossval import parse_seeds
 from src_mindspore.evaluation.gallery import CAPTION_WIDTH, PLAIN, RIGHT, WRONG, plot_photos
 from src_mindspore.evaluation.tables import format_percent, shorten, write_csv
@@ -197,6 +197,7 @@ def main(argv):
         "results/cleaning/NAME), --fill drop|relabel (decide new suspects so, unseen);\nand every "
         "key below"))
     seeds = parse_seeds(args.cv_seeds)
+    require_package("cleanlab", "The search for wrong labels")
     runtime.start(config.seed)
     from src_mindspore.data.prepare import prepare_photos
     from src_mindspore.evaluation.crossval import crossval_data

@@ -74,6 +74,16 @@ def test_certain_contradictions_are_suspects_and_doubts_are_not():
     assert found[0].given_probability == pytest.approx(0.02)
 
 
+def test_a_missing_package_is_named_before_anything_is_computed(ask_script, make_argv, tmp_path,
+                                                                monkeypatch):
+    monkeypatch.setattr("src_mindspore.errors.find_spec", lambda name: None)
+    code, _, err = ask_script(cleaning.main, make_argv(
+        results_path=tmp_path / "results", features_path=tmp_path / "features"))
+    assert code == 2
+    assert "pip install cleanlab" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_decided_is_lost(tmp_path):
     classes = name_classes(["00_00", "00_01"])
     records = [FileRecord(f"train/00_00/{n}.jpg", 0, "train", 1, sha256=f"{n}" * 64)
