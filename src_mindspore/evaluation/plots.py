@@ -86,7 +86,7 @@ def plot_confusion(result, path, language="en"):
     side = max(cell * classes, 2.4)
     with saved_figure(path, side, side) as figure:
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.imshow(_cell_colours(counts), interpolation="nearest", aspect="equal")
+        axes.imshow(cell_colours(counts), interpolation="nearest", aspect="equal")
         shares = _row_shares(counts)
         for row, column in zip(*np.nonzero(counts), strict=True):
             axes.text(column, row, str(counts[row, column]), ha="center", va="center",
@@ -117,7 +117,7 @@ def _row_shares(counts):
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
-def _cell_colours(counts):
+def cell_colours(counts):
     """Return (C, C, 4) float RGBA: white for zero, else blue on the diagonal and orange off it."""
     strength = 0.25 + 0.65 * _row_shares(counts)
     colours = matplotlib.colormaps["Oranges"](strength)

@@ -40,7 +40,7 @@ def train(run, caches, backbone, classes, config):
         with charts_of(config, run.folder) as charts:
             for row in trainer.run():
                 run.save_epoch(trainer)
-                charts.epoch(row)
+                charts.epoch(row, trainer.confusion)
                 print_epoch(row, epochs)
     except KeyboardInterrupt:
         if not run.candidates(trainer.history):

@@ -3,8 +3,9 @@
     python train_head.py --tensorboard true
     tensorboard --logdir results/runs        # any viewer of event files
 
-The loop hands every epoch to charts; where they are off, these are a null object that draws nothing
-(Woolf, "Null Object", Pattern Languages of Program Design 3, 1998), so the loop asks nothing.
+The loop hands every validation to charts; where they are off, these are a null object that draws
+nothing (Woolf, "Null Object", Pattern Languages of Program Design 3, 1998), so the loop asks
+nothing.
 """
 import contextlib
 import logging
@@ -18,13 +19,15 @@ from src_mindspore.data.preprocess import PreprocessSpec, resize_and_crop
 
 FOLDER = "tensorboard"
 THUMBNAIL, MOST_PHOTOS = 112, 32
+# Pixels of the side of a confusion matrix while a run goes on.
+MATRIX = 512
 
 
 class NoCharts:
     """Charts that are off: every call does nothing."""
 
-    def epoch(self, row):
-        """Take one line of the history."""
+    def epoch(self, row, confusion):
+        """Take one line of the history and what was mistaken for what."""
 
     def pictures(self, paths, epoch):
         """Take pictures of the finished run."""
@@ -54,19 +57,28 @@ class TensorBoardCharts:
         from tensorboardX import SummaryWriter
         self.writer = SummaryWriter(str(folder), flush_secs=5)
 
-    def epoch(self, row):
-        """Take one line of the history: loss and accuracies of train and val, the learning rate.
+    def epoch(self, row, confusion):
+        """Take one line of the history: loss and accuracies of train and val, the learning rate;
+        and val's confusion matrix, without words: its colours are those of the one in the report.
 
         Args:
             row: dict with epoch (int; in part of an epoch a float, with the step beside it) and
                 numbers by name.
+            confusion: function () -> (C, C) int, photos by their class and the named one; it is
+                called here alone, so that charts that are off cost nothing.
         """
+        # Imported here: a head in cross-validation needs no Matplotlib.
+        from src_mindspore.evaluation.plots import cell_colours
         step = int(row.get("step", row["epoch"]))
         for name, value in row.items():
             split, _, measure = name.partition("_")
             tag = f"{measure}/{split}" if split in ("train", "val") else name
             if name != "step":
                 self.writer.add_scalar(tag, float(value), step)
+        colours = np.rint(cell_colours(confusion())[..., :3] * 255).astype(np.uint8)
+        side = max(1, MATRIX // len(colours))
+        self.writer.add_image("confusion/val", colours.repeat(side, 0).repeat(side, 1), step,
+                              dataformats="HWC")
         self.writer.flush()
 
     def pictures(self, paths, epoch):

@@ -197,6 +197,10 @@ class HeadTrainer:
         """Return (N, C) float32 logits of a prepared split."""
         return joined(apply_in_chunks(self.head.dense, split.rows), len(split.labels))
 
+    def confusion(self):
+        """Return (C, C) int: photos of val by their class and the one that is named now."""
+        return confusion_of(self.logits(self.val), self.val.labels)
+
     def outputs(self, logits):
         """Return what the head answers outside training: its activation on (N, C) logits."""
         return self.head.activation(ms.Tensor(logits)).asnumpy()
@@ -266,6 +270,18 @@ def scores(logits, labels):
         labels: (N,) int, or (N, C) float soft labels, of which the likeliest class is the truth.
     """
     return {name: total / len(labels) for name, total in sums(logits, labels).items()}
+
+
+def confusion_of(logits, labels):
+    """Return (C, C) int: rows by their class and the one that (N, C) logits name.
+
+    Args:
+        logits: (N, C) float.
+        labels: (N,) int.
+    """
+    counts = np.zeros((logits.shape[1],) * 2, int)
+    np.add.at(counts, (labels, logits.argmax(axis=1)), 1)
+    return counts
 
 
 def sums(logits, labels):

@@ -13,7 +13,7 @@ from src_mindspore.features.engines import padded
 from src_mindspore.networks.parts import blocks_of, rate_factors, set_trainable, trained_blocks
 from src_mindspore.parallel import Workers
 from src_mindspore.training.early_stopping import should_stop
-from src_mindspore.training.loop import sums
+from src_mindspore.training.loop import confusion_of, sums
 from src_mindspore.training.loss_of_config import build_loss
 from src_mindspore.training.network_step import (
     Forward,
@@ -86,6 +86,7 @@ class NetworkTrainer:
         self.answers = Logits(network)
         self.history = []
         self.losses = []
+        self.answered = None  # (N, C) logits of the last validation
         self.step = 0
         self.stage = None
         self._enter_stage()
@@ -281,8 +282,14 @@ class NetworkTrainer:
             parameter.set_data(ms.Tensor(value))
 
     def _measure(self):
+        self.answered = self.logits(self.val)
         return {k: v / len(self.val.labels)
-                for k, v in sums(self.logits(self.val), self.val.labels).items()}
+                for k, v in sums(self.answered, self.val.labels).items()}
+
+    def confusion(self):
+        """Return (C, C) int: photos of val by their class and the one that was named at the last
+        validation; by the averaged weights where there is an average."""
+        return confusion_of(self.answered, self.val.labels)
 
     def logits(self, source):
         """Return (N, C) float32 logits of the photos of a PhotoSource, in every process."""

@@ -143,7 +143,7 @@ def train(run, network, sources, config, workers):
             for row in trainer.run():
                 if run:
                     run.save_epoch(trainer)
-                    charts.epoch(row)
+                    charts.epoch(row, trainer.confusion)
                     print_row(row, trainer)
     except KeyboardInterrupt:
         if not run or not run.candidates(trainer.history):

@@ -59,7 +59,7 @@ class Source:
             yield images.astype(np.float32), self.labels[rows]
 
 
-def make(seed=1, poison=None, workers=None, head=None, **flags):
+def make(seed=1, poison=None, workers=None, head=None, train=None, **flags):
     """A trainer of a new small network; weights, photos and order follow from the seed."""
     backbone = Backbone()
     he_init(backbone, seed)
@@ -70,8 +70,8 @@ def make(seed=1, poison=None, workers=None, head=None, **flags):
                        "epochs": 3, "batch_size": 8, "lr_max": 0.05, "eval_batch_size": 7,
                        "momentum": 0.0, "weight_decay": 0.0, "decay_type": "constant",
                        "bn": "frozen", **flags})
-    return NetworkTrainer(mobilenet_v2(backbone, head), Source(3, poison), Source(4), config,
-                          workers, progress=False)
+    return NetworkTrainer(mobilenet_v2(backbone, head), train or Source(3, poison), Source(4),
+                          config, workers, progress=False)
 
 
 def values(trainer):
@@ -271,6 +271,78 @@ def test_the_loss_is_kept_every_five_steps(unbroken):
     assert point["step"] == 5
     assert point["epoch"] == 2.5
     assert point["loss"] == pytest.approx(np.mean([row["train_loss"] for row in rows[:5]]))
+
+
+def test_the_confusion_is_that_of_the_last_validation(unbroken):
+    trainer, rows, _ = unbroken
+    counts = trainer.confusion()
+    np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(trainer.val.labels))
+    assert counts.trace() / PHOTOS == rows[-1]["val_top1"]
+
+
+@pytest.fixture(scope="module")
+def mixing(make_config, drawn_data, tmp_path_factory):
+    """(PhotoSource, data folder, configuration): photos that are mixed as a network is trained."""
+    from src_mindspore.data.prepare import prepare_photos
+    from src_mindspore.data.preprocess import PreprocessSpec
+    from src_mindspore.training.network_of_config import read_splits
+    config = make_config("cnn_scratch", mixup=0.8, cutmix=1.0, mix_probability=0.8, resize=96,
+                         crop=96, crop_pixels=80, seed=3,
+                         results_path=str(tmp_path_factory.mktemp("mixing")))
+    photos = prepare_photos(config, progress=False)
+    spec = PreprocessSpec(16, 16, 96, crop=96)
+    sources, _ = read_splits(photos, types.SimpleNamespace(preprocess=spec), config)
+    return sources["train"], drawn_data, config
+
+
+def test_photos_are_mixed_end_to_end_as_by_hand(mixing):
+    from src_mindspore.data.augment import rng_for
+    from src_mindspore.data.decode import load_rgb
+    from src_mindspore.data.mix import cut_box
+    from src_mindspore.data.preprocess import normalise
+    source, root, config = mixing
+    numbers, kinds = np.random.default_rng(0).permutation(30), set()
+    batches = list(source.batches(numbers, 8, number=2))
+    assert [len(labels) for _, labels in batches] == [8, 8, 8, 6]
+    images = np.concatenate([images for images, _ in batches])
+    labels = np.concatenate([labels for _, labels in batches])
+    assert labels.dtype == np.float32
+
+    def view(record):
+        return source.views.of(load_rgb(root / record.path), record.path, 2).astype(np.float32)
+    for image, label, number in zip(images, labels, numbers, strict=True):
+        record = source.records[number]
+        rng = rng_for(config.seed, f"mix {record.path}", 2)
+        kind, partner, share = source.views.mix.draw(30, rng) or ("none", number, 1.0)
+        picture, other = view(record), view(source.records[partner])
+        if kind == "mixup":
+            picture = np.rint(share * picture + (1 - share) * other)
+        if kind == "cutmix":
+            top, bottom, left, right = cut_box(16, 16, share, rng)
+            picture[top:bottom, left:right] = other[top:bottom, left:right]
+            share = 1 - (bottom - top) * (right - left) / 256
+        expected = share * np.eye(5)[record.label] \
+            + (1 - share) * np.eye(5)[source.records[partner].label]
+        np.testing.assert_allclose(label, expected, atol=1e-6)
+        np.testing.assert_allclose(
+            image, normalise(picture[None].astype(np.uint8), source.views.preprocess)[0], atol=1e-6)
+        kinds.add(kind)
+    assert kinds == {"mixup", "cutmix", "none"}
+
+
+def test_a_step_on_mixed_photos_has_the_loss_of_their_soft_labels(mindspore, mixing):
+    head = HiddenHead(4, 1, 5, 6, reduction="mean", seed=1)
+    he_init(head.prepare, 10)
+    head.prepare[1].use_batch_statistics = False
+    trainer = make(head=head, train=mixing[0], batch_size=10, epochs=1, label_smoothing=0.2)
+    order = trainer.sampler(np.random.default_rng([trainer.config.seed, 1]))
+    images, labels = next(trainer.train.batches(order, 10))
+    assert ((labels > 0).sum(axis=1) == 2).any()
+    logits = trainer.answers.set_train(False)(ms.Tensor(images)).asnumpy().astype(np.float64)
+    log_shares = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -((0.8 * labels + 0.2 / 5) * log_shares).sum(axis=1).mean()
+    next(trainer.run())
+    assert trainer.losses[0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_training_ends_early_and_halves_on_a_plateau(mindspore):
