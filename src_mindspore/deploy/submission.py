@@ -37,8 +37,9 @@ def write_submission(checkpoint, channels, folder, views=PLAIN):
         Path of the folder.
 
     Raises:
-        LabError: not a whole network, the folder holds other files, or views are crops and the
-            model does not know how it was trained.
+        LabError: not a whole network, the folder holds other files, views are crops and the
+            model does not know how it was trained, or logits of a model that answers with
+            probabilities are to be averaged.
     """
     from src_mindspore.deploy.mindir import export_mindir
     from src_mindspore.evaluation.predict import require_augmentation
@@ -58,6 +59,10 @@ def write_submission(checkpoint, channels, folder, views=PLAIN):
         meta = read_json(Path(temporary) / "model.json")
         require_augmentation(views, meta.get("augmentation"))
         if meta["output"] != "logits":
+            if views.kind != "none" and views.average == "logits":
+                raise LabError("--tta_average is logits, but this model answers with "
+                               f"{meta['output']}. Leave it at probabilities, or train with "
+                               "--activation None.")
             # Its answers are probabilities already; their plain mean is the mean of those.
             views = dataclasses.replace(views, average="logits")
         write_bytes(folder / "model.mindir", (Path(temporary) / "model.mindir").read_bytes())
@@ -84,10 +89,12 @@ def main(argv):
     parser.add_argument("--tta", choices=tta.KINDS, default="none",
                         help="views that predict averages, as in evaluate.py")
     parser.add_argument("--tta_views", type=int, choices=range(2, 65), default=8, metavar="N")
+    parser.add_argument("--tta_average", choices=tta.AVERAGES, default="probabilities",
+                        help="what is averaged (default %(default)s)")
     args = parser.parse_args(argv)
     runtime.start()
     folder = write_submission(args.ckpt, args.channels, args.out,
-                              tta.TTASpec(args.tta, args.tta_views))
+                              tta.TTASpec(args.tta, args.tta_views, args.tta_average))
     print(f"{folder} is ready: main.py with predict(image) for {args.channels} images.\n"
           f"try it: cd {folder} && python -c \"import cv2, main; "
           "print(main.predict(cv2.imread('PHOTO.jpg')"

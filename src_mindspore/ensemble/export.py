@@ -44,6 +44,10 @@ def export_ensemble(folder, vote, members, temperatures, combined, photos, answe
         return (f"{folder / 'ensemble.json'}: members and weights. There is no single MindIR, "
                 f"because {others[0].name} sees photos otherwise than {members[0].name} "
                 f"({others[0].model.preprocess.describe()} against {spec.describe()}).")
+    # Crops as in training are the same ones for all members, or there are none.
+    trained = members[0].model.augmentation
+    if any(m.model.augmentation != trained for m in members):
+        trained = None
     networks = [m.model.network for m in members]
     network = Stack(networks, temperatures, *combined.stack) if combined.stack else \
         Ensemble(networks, temperatures, combined.weights, hard=vote == "hard")
@@ -51,7 +55,8 @@ def export_ensemble(folder, vote, members, temperatures, combined, photos, answe
     example = ms.Tensor(np.zeros((1, *spec.input_shape), np.float32))
     export_network(network.set_train(False), example, path, "MINDIR")
     write_json(folder / "ensemble.json", {
-        **contract, "preprocess": spec.to_dict(), "head": {"activation": "None"},
+        **contract, "preprocess": spec.to_dict(), "augmentation": trained,
+        "head": {"activation": "None"},
         "output": "logits", "temperature": 1.0, "mindir_sha256": sha256_of(path)})
     records = photos.splits["val"]
 

@@ -68,7 +68,8 @@ def require_augmentation(tta, augmentation):
     if tta.kind == "crops" and augmentation is None:
         raise LabError("--tta crops repeats the crops of training, but this model does not say "
                        "which they were: it was trained without augmentation, by an earlier "
-                       "version or by a course notebook. Take --tta flip, or train it again.")
+                       "version or by a course notebook, or its members were trained with "
+                       "different ones. Take --tta flip, or train it again.")
 
 
 def check_colour_order(model, predictions, tta=PLAIN):

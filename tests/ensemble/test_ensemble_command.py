@@ -32,11 +32,19 @@ def test_runs_become_one_mindir_that_evaluate_reads(runs, vote, drawn_data, tmp_
     assert [m["run"] for m in contract["members"]] == ["first", "second"]
     if vote == "weighted":
         assert sum(contract["weights"]) == pytest.approx(1)
-    evaluate.main(["--mindir", str(tmp_path / "together" / "ensemble.mindir"), "--data",
-                   str(drawn_data), "--json", str(tmp_path / "m.json"), "--out",
-                   str(tmp_path / "evaluation")])
+    flags = ["--mindir", str(tmp_path / "together" / "ensemble.mindir"), "--data",
+             str(drawn_data), "--json", str(tmp_path / "m.json"), "--out",
+             str(tmp_path / "evaluation")]
+    evaluate.main(flags)
     result = json.loads((tmp_path / "m.json").read_text())
     assert contract["table"][-1][3] == f"{result['correct']} of 15"
+    if vote == "weighted":  # it knows the crops its members were trained with
+        assert contract["augmentation"] == json.loads(
+            (runs[0] / "best.json").read_text())["augmentation"] is not None
+        evaluate.main([*flags, "--tta", "crops", "--tta_views", "2"])
+        crops = json.loads((tmp_path / "m.json").read_text())
+        assert crops["tta_spec"]["kind"] == "crops"
+        assert crops["loss"] != result["loss"]
 
 
 def test_members_are_asked_out_of_fold(runs, mindspore):
