@@ -1,9 +1,15 @@
 """Training augmentation, drawn per image from a seed of its own.
 
-The course's recipe: random resized crop, horizontal flip, colour jitter; and, off unless asked
-for, a random affine map (rotation, shift, zoom, shear) and random erasing. Each (seed, pass,
-image) has its own random stream, so the bytes do not depend on the number of workers, on the
-order of the images, or on which images stand beside this one.
+The course's recipe: random resized crop (Szegedy et al., arXiv:1409.4842), horizontal flip
+(Krizhevsky et al., NIPS 2012, section 4.1), colour jitter (factors of brightness, contrast and
+colour in random order: Howard, "Some Improvements on Deep Convolutional Neural Network Based Image
+Classification", 2013, arXiv:1312.5402); and, off unless asked for, a random affine map (rotation,
+shift, zoom, shear; Simard et al., "Best Practices for Convolutional Neural Networks Applied to
+Visual Document Analysis", ICDAR 2003) and random erasing. Shorten and Khoshgoftaar survey them ("A
+survey on Image Data Augmentation for Deep Learning", Journal of Big Data 6, 2019).
+
+Each (seed, pass, image) has its own random stream, so the bytes do not depend on the number of
+workers, on the order of the images, or on which images stand beside this one.
 """
 import dataclasses
 import hashlib

@@ -3,6 +3,11 @@
 Which classes are weak is asked of photos the head did not learn from: the confusion matrix is
 out of fold. A class whose recall is below the mean of all gets further passes in proportion to
 what it lacks; the weakest class gets as many as `--upsample` says.
+
+This is oversampling, which Buda, Maki and Mazurowski find the best remedy in nearly all cases ("A
+systematic study of the class imbalance problem in convolutional neural networks", Neural Networks
+106, 2018, arXiv:1710.05381); but of the classes that are weak, be they small or not, and every
+time as another view.
 """
 import dataclasses
 
