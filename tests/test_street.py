@@ -398,13 +398,31 @@ def test_submission_answers_as_the_evaluation_from_anywhere(finished_run, drawn_
     assert wrong != expected
 
 
+def test_submission_averages_what_it_is_asked_to(finished_run, tmp_path, monkeypatch):
+    from src_mindspore.deploy import mindir, submission
+    sidecar = json.loads((finished_run.folder / "best.json").read_text())
+
+    def export_mindir(checkpoint, folder, name):
+        (folder / f"{name}.mindir").write_bytes(b"")
+        (folder / f"{name}.json").write_text(json.dumps(sidecar))
+    monkeypatch.setattr(mindir, "export_mindir", export_mindir)
+    flags = ["--ckpt", "any.ckpt", "--channels", "RGB", "--out", str(tmp_path / "out"), "--tta",
+             "flip", "--tta_average", "logits"]
+    submission.main(flags)
+    assert json.loads((tmp_path / "out/model.json").read_text())["tta"] == {
+        "kind": "flip", "views": 8, "average": "logits"}
+    sidecar["output"] = "softmax"
+    with pytest.raises(LabError, match="this model answers with softmax"):
+        submission.main(flags)
+
+
 def test_submission_may_be_written_again_but_not_over_other_files(finished_run, tmp_path,
                                                                   monkeypatch):
     from src_mindspore.deploy import mindir, submission
 
     def export_mindir(checkpoint, folder, name):
         for suffix in (".mindir", ".json"):
-            shutil.copyfile(Path(checkpoint).with_suffix(suffix), folder / f"{name}{suffix}")
+            shutil.copyfile(checkpoint.with_suffix(suffix), folder / f"{name}{suffix}")
     monkeypatch.setattr(mindir, "export_mindir", export_mindir)
     checkpoint = finished_run.folder / "best.ckpt"
     folder = submission.write_submission(checkpoint, "RGB", tmp_path / "out")
@@ -415,15 +433,6 @@ def test_submission_may_be_written_again_but_not_over_other_files(finished_run, 
         submission.write_submission(checkpoint, "RGB", folder)
     assert (folder / "notes.txt").read_text() == "mine"
     assert json.loads((folder / "model.json").read_text())["predict_receives"] == "BGR"
-    (folder / "notes.txt").unlink()
-    flags = ["--ckpt", str(checkpoint), "--channels", "RGB", "--out", str(folder), "--tta", "flip",
-             "--tta_average", "logits"]
-    submission.main(flags)
-    assert json.loads((folder / "model.json").read_text())["tta"] == {
-        "kind": "flip", "views": 8, "average": "logits"}
-    monkeypatch.setattr(submission, "read_json", lambda path: {"output": "softmax"})
-    with pytest.raises(LabError, match="this model answers with softmax"):
-        submission.main(flags)
     with pytest.raises(LabError, match="is not a folder"):
         submission.write_submission(checkpoint, "RGB", folder / "notes.txt")
 
