@@ -67,7 +67,7 @@ def accelerate(model, name, folder):
     """
     if name == "mindspore":
         return model
-    if "checkpoint_sha256" in model.meta:
+    if "mindir_sha256" in model.meta:
         if name != "auto":
             raise LabError(f"--engine {name} needs a checkpoint: a MindIR is run by MindSpore "
                            "alone. Give --ckpt best.ckpt of the same run, or leave --engine out.")

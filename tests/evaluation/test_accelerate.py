@@ -1,4 +1,5 @@
 """Whoever computes, the predictions are MindSpore's."""
+import dataclasses
 import json
 from types import SimpleNamespace
 
@@ -57,6 +58,10 @@ def test_mindspore_stays_itself_and_mindir_is_refused(model, tmp_path, finished_
     assert accelerate(model, "mindspore", tmp_path) is model
     exported = load_mindir(finished_run.folder / "best.mindir")
     assert accelerate(exported, "auto", tmp_path) is exported
+    # The MindIR of an ensemble was made from no single checkpoint.
+    together = dataclasses.replace(exported, meta={
+        key: value for key, value in exported.meta.items() if key != "checkpoint_sha256"})
+    assert accelerate(together, "auto", tmp_path) is together
     with pytest.raises(LabError, match="--engine openvino needs a checkpoint.*MindSpore alone"):
         accelerate(exported, "openvino", tmp_path)
 
