@@ -1,4 +1,5 @@
 """The whole street with another backbone: its own weights, input size and preprocessing."""
+import csv
 import json
 
 import numpy as np
@@ -48,6 +49,38 @@ def test_evaluation_and_submission_take_it(lite_run, drawn_data, tmp_path):
     contract = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     assert contract["architecture"] == "efficientnet_lite1"
     assert contract["predict_receives"] == "RGB"
+
+
+def test_it_votes_with_another_backbone_in_one_mindir(lite_run, finished_run, drawn_data, tmp_path,
+                                                      monkeypatch):
+    """97 pixels and 96, other weights and arithmetic: what the members say one by one, against one
+    network."""
+    from src_mindspore.ensemble import export
+    from src_mindspore.ensemble.__main__ import main
+    compare, shares = export.compare, []
+
+    def watched(answer, images, reference, *rest):
+        shares.append(np.exp(reference))
+        return compare(answer, images, reference, *rest)
+    monkeypatch.setattr(export, "compare", watched)
+    out = tmp_path / "together"
+    main(["--runs", str(finished_run.folder), str(lite_run.folder), "--folds", "2", "--out",
+          str(out)])
+    sidecar = json.loads((out / "ensemble.json").read_text(encoding="utf-8"))
+    assert [m["image_height"] for m in sidecar["preprocess"]["members"]] == [96, 97]
+    assert "3x96x96, 3x97x97" in sidecar["input"]
+    evaluate.main(["--mindir", str(out / "ensemble.mindir"), "--data", str(drawn_data), "--out",
+                   str(tmp_path / "out")])
+    with open(tmp_path / "out" / "predictions.csv", newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
+    names = [c["english"] for c in metrics["per_class"]]
+    assert [row["predicted"] for row in rows] == [names[i] for i in shares[0].argmax(axis=1)]
+    np.testing.assert_allclose([float(row["probability"]) for row in rows],
+                               shares[0].max(axis=1), atol=1e-4)
+    truth = [names.index(row["truth"]) for row in rows]
+    assert metrics["loss"] == pytest.approx(-np.log(shares[0][range(15), truth]).mean(), abs=1e-4)
+    assert sidecar["table"][-1][3] == f"{metrics['correct']} of 15"
 
 
 def test_an_svd_head_with_attention_is_trained_exported_and_evaluated(make_argv, street,

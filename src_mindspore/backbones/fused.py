@@ -15,6 +15,31 @@ from src_mindspore.files import sha256_of_json
 ARCHITECTURE = "fused"
 
 
+class Unpack(nn.Cell):
+    """Take a packed input apart, the inverse of `FusedSpec.inputs`.
+
+    (N, values of all parts) float32 -> tuple with every part, (N, *shape) float32.
+
+    Args:
+        shapes: list of (3, H, W), in the order of the FusedSpec.
+    """
+
+    def __init__(self, shapes):
+        super().__init__()
+        self.shapes = tuple(map(tuple, shapes))
+        ends = [0]
+        for shape in self.shapes:
+            ends.append(ends[-1] + math.prod(shape))
+        self.ends = tuple(ends)
+
+    def construct(self, x):
+        parts = ()
+        for number in range(len(self.shapes)):
+            part = x[:, self.ends[number]:self.ends[number + 1]]
+            parts = (*parts, ops.reshape(part, (-1, *self.shapes[number])))
+        return parts
+
+
 class FusedNetwork(nn.Cell):
     """Members side by side.
 
@@ -29,17 +54,12 @@ class FusedNetwork(nn.Cell):
     def __init__(self, members, shapes):
         super().__init__()
         self.members = nn.CellList(members)
-        self.shapes = tuple(map(tuple, shapes))
-        ends = [0]
-        for shape in self.shapes:
-            ends.append(ends[-1] + math.prod(shape))
-        self.ends = tuple(ends)
+        self.unpack = Unpack(shapes)
 
     def construct(self, x):
-        maps = ()
-        for number in range(len(self.shapes)):
-            part = x[:, self.ends[number]:self.ends[number + 1]]
-            maps = (*maps, self.members[number](ops.reshape(part, (-1, *self.shapes[number]))))
+        parts, maps = self.unpack(x), ()
+        for number in range(len(parts)):
+            maps = (*maps, self.members[number](parts[number]))
         return maps
 
 

@@ -5,8 +5,8 @@
 
 Weights, temperatures and the stack are learnt from cross-validation on train alone; val is only
 asked at the end. Cross-validation trains heads, so a run of train_network.py votes soft or hard
-only, with temperatures that the runs found on val. Members that see photos in the same geometry
-become one MindIR, which evaluate.py reads like any other.
+only, with temperatures that the runs found on val. The members, of other input sizes too, become
+one MindIR, which evaluate.py reads like any other.
 """
 import argparse
 import sys

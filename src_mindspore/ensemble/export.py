@@ -1,4 +1,4 @@
-"""An ensemble as one MindIR with a sidecar, where its members see photos in one geometry."""
+"""An ensemble as one MindIR with a sidecar: photos in, the vote of its members out."""
 import mindspore as ms
 import numpy as np
 
@@ -6,7 +6,7 @@ from src_mindspore.backbones.export import export_network
 from src_mindspore.data.decode import load_rgb
 from src_mindspore.data.preprocess import preprocess
 from src_mindspore.deploy.mindir import TOLERANCE, compare
-from src_mindspore.ensemble.network import Ensemble, Stack
+from src_mindspore.ensemble.network import Ensemble, Stack, with_joint_input
 from src_mindspore.files import sha256_of, write_json
 from src_mindspore.model import load_mindir
 
@@ -14,7 +14,10 @@ CHECK_BATCH = 16
 
 
 def export_ensemble(folder, vote, members, temperatures, combined, photos, answers, rows):
-    """Write ensemble.json and, where one network can hold the members, ensemble.mindir.
+    """Write ensemble.mindir and its sidecar ensemble.json.
+
+    Members that want other inputs than one another get them end to end in one vector, as the
+    members of a fused backbone do (FusedSpec); an input that several want is there once.
 
     Args:
         folder: Path.
@@ -37,27 +40,21 @@ def export_ensemble(folder, vote, members, temperatures, combined, photos, answe
                             for m, t in zip(members, temperatures, strict=True)],
                 "weights": None if combined.weights is None else list(combined.weights),
                 "classes": members[0].model.classes.to_dict()}
-    spec = members[0].model.preprocess
-    others = [m for m in members if m.model.preprocess != spec]
-    if others:
-        write_json(folder / "ensemble.json", contract)
-        return (f"{folder / 'ensemble.json'}: members and weights. There is no single MindIR, "
-                f"because {others[0].name} sees photos otherwise than {members[0].name} "
-                f"({others[0].model.preprocess.describe()} against {spec.describe()}).")
     # Crops as in training are the same ones for all members, or there are none.
     trained = members[0].model.augmentation
     if any(m.model.augmentation != trained for m in members):
         trained = None
-    networks = [m.model.network for m in members]
+    networks, spec = with_joint_input([m.model.network for m in members],
+                                      [m.model.preprocess for m in members])
     network = Stack(networks, temperatures, *combined.stack) if combined.stack else \
         Ensemble(networks, temperatures, combined.weights, hard=vote == "hard")
     path = folder / "ensemble.mindir"
     example = ms.Tensor(np.zeros((1, *spec.input_shape), np.float32))
     export_network(network.set_train(False), example, path, "MINDIR")
     write_json(folder / "ensemble.json", {
-        **contract, "preprocess": spec.to_dict(), "augmentation": trained,
-        "head": {"activation": "None"},
-        "output": "logits", "temperature": 1.0, "mindir_sha256": sha256_of(path)})
+        **contract, "preprocess": spec.to_dict(), "input": spec.layout, "augmentation": trained,
+        "head": {"activation": "None"}, "output": "logits", "temperature": 1.0,
+        "mindir_sha256": sha256_of(path)})
     records = photos.splits["val"]
 
     def images():

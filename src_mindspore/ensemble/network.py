@@ -1,18 +1,83 @@
 """Several whole networks as one Cell, for one MindIR."""
+import itertools
+
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from src_mindspore.backbones.fused import Unpack
+from src_mindspore.data.preprocess import FusedSpec
 from src_mindspore.ensemble.stacking import LEAST_LOG
 from src_mindspore.ensemble.voting import TIE_SHARE
+
+
+def parts_of(spec):
+    """Return the inputs that a network wants: tuple of PreprocessSpec, one of a single backbone."""
+    return spec.members if isinstance(spec, FusedSpec) else (spec,)
+
+
+def joint_spec(specs):
+    """Return how members see photos together.
+
+    Args:
+        specs: list of PreprocessSpec or FusedSpec, of every member.
+
+    Returns:
+        Their spec where all have the same; else a FusedSpec with every input that one of them
+        wants, each once.
+    """
+    if all(spec == specs[0] for spec in specs):
+        return specs[0]
+    return FusedSpec(tuple(dict.fromkeys(itertools.chain.from_iterable(map(parts_of, specs)))))
+
+
+class MemberInput(nn.Cell):
+    """Take a member's input out of the ensemble's.
+
+    (N, *joint.input_shape) float32 -> (N, *own.input_shape) float32.
+
+    Args:
+        joint: FusedSpec from `joint_spec`.
+        own: PreprocessSpec or FusedSpec of the member.
+    """
+
+    def __init__(self, joint, own):
+        super().__init__()
+        self.unpack = Unpack([part.input_shape for part in joint.members])
+        self.places = tuple(joint.members.index(part) for part in parts_of(own))
+        self.is_packed = isinstance(own, FusedSpec)
+
+    def construct(self, x):
+        parts = self.unpack(x)
+        if not self.is_packed:
+            return parts[self.places[0]]
+        own = ()
+        for place in self.places:
+            own = (*own, ops.flatten(parts[place]))
+        return ops.concat(own, 1)
+
+
+def with_joint_input(networks, specs):
+    """Let networks read the input that they share.
+
+    Args:
+        networks: list of Cells (N, *input_shape) -> (N, C), each of its own spec.
+        specs: list of PreprocessSpec or FusedSpec.
+
+    Returns:
+        (cells, spec): list of Cells (N, *spec.input_shape) -> (N, C), and `joint_spec`.
+    """
+    joint = joint_spec(specs)
+    return [network if own == joint else nn.SequentialCell(MemberInput(joint, own), network)
+            for network, own in zip(networks, specs, strict=True)], joint
 
 
 class Ensemble(nn.Cell):
     """Ask every member about the same photos and combine their probabilities.
 
-    (N, 3, H, W) float32 -> (N, C) float32: logarithms of the vote's shares.
+    (N, *input_shape) float32 -> (N, C) float32: logarithms of the vote's shares.
 
     Args:
-        members: list of M Cells (N, 3, H, W) -> (N, C) logits.
+        members: list of M Cells (N, *input_shape) -> (N, C) logits; see `with_joint_input`.
         temperatures: list of M float, by which their logits are divided.
         weights: (M,) float that sum to 1.
         hard: bool, every member names one class; else their probabilities count.
@@ -46,7 +111,7 @@ class Ensemble(nn.Cell):
 class Stack(Ensemble):
     """A Dense layer on the members' log-probabilities.
 
-    (N, 3, H, W) float32 -> (N, C) float32 logits.
+    (N, *input_shape) float32 -> (N, C) float32 logits.
 
     Args:
         members, temperatures: as for Ensemble.

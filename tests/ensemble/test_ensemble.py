@@ -113,3 +113,47 @@ def test_one_mindir_answers_as_the_members_combined(mindspore, data, kind, tmp_p
     export_network(network.set_train(False), mindspore.Tensor(photos), path, "MINDIR")
     got = nn.GraphCell(mindspore.load(str(path)))(mindspore.Tensor(photos)).asnumpy()
     np.testing.assert_allclose(log_softmax(got.astype(float), axis=1), expected, atol=1e-4)
+
+
+def test_members_of_other_inputs_share_one_vector(mindspore, tmp_path):
+    """A network of 4x4 pixels, one of 2x3 in another arithmetic, and one of both side by side."""
+    from mindspore import nn
+
+    from src_mindspore.backbones.export import export_network
+    from src_mindspore.backbones.fused import FusedNetwork
+    from src_mindspore.data.preprocess import FusedSpec, PreprocessSpec, preprocess
+    from src_mindspore.ensemble.network import Ensemble, with_joint_input
+    from src_mindspore.heads.linear import GlobalPooling
+    rng = np.random.default_rng(5)
+    large = PreprocessSpec(4, 4, 0)
+    small = PreprocessSpec(2, 3, 0, channel_order="BGR", mean=(127,) * 3, std=(128,) * 3)
+    specs = [large, small, FusedSpec((small, large))]
+
+    def dense(width):
+        weight = rng.normal(size=(C, width)).astype(np.float32)
+        return nn.Dense(width, C, weight_init=mindspore.Tensor(weight), has_bias=False)
+    both = FusedNetwork([nn.Identity(), nn.ReLU()], [s.input_shape for s in specs[2].members])
+    networks = [nn.SequentialCell(nn.Flatten(), dense(48)), nn.SequentialCell(nn.Flatten(),
+                dense(18)), nn.SequentialCell(both, GlobalPooling("mean"), dense(6))]
+    pictures = rng.integers(0, 256, (5, 9, 8, 3), np.uint8)
+    said = np.stack([softmax(network(mindspore.Tensor(np.stack(
+        [preprocess(picture, spec) for picture in pictures]))).asnumpy(), axis=1)
+        for network, spec in zip(networks, specs, strict=True)])
+    assert np.abs(said[0] - said[2]).max() > 0.01
+    members, spec = with_joint_input(networks, specs)
+    assert spec == FusedSpec((large, small)), "each input once"
+    network = Ensemble(members, [1.0] * 3, [0.5, 0.2, 0.3]).set_train(False)
+    inputs = mindspore.Tensor(np.stack([preprocess(picture, spec) for picture in pictures]))
+    assert inputs.shape == (5, 48 + 18)
+    path = tmp_path / "together.mindir"
+    export_network(network, inputs, path, "MINDIR")
+    got = nn.GraphCell(mindspore.load(str(path)))(inputs).asnumpy()
+    np.testing.assert_allclose(np.exp(got), soft_vote(said, [0.5, 0.2, 0.3]), atol=1e-5)
+
+
+def test_members_of_one_input_read_it_as_it_is():
+    from src_mindspore.data.preprocess import FusedSpec, PreprocessSpec
+    from src_mindspore.ensemble.network import with_joint_input
+    for spec in (PreprocessSpec(), FusedSpec((PreprocessSpec(), PreprocessSpec(240, 240, 0)))):
+        networks = [object(), object()]
+        assert with_joint_input(networks, [spec, spec]) == (networks, spec)
