@@ -1,9 +1,10 @@
 """From the configuration, or from what a checkpoint carries, to a head."""
 import dataclasses
 
+from src_mindspore.attention import BLOCKS
 from src_mindspore.heads.hidden import HiddenHead
 from src_mindspore.heads.linear import MobileNetV2Head, feature_width
-from src_mindspore.heads.map_attention import BLOCKS, MapAttentionHead
+from src_mindspore.heads.map_attention import MapAttentionHead
 from src_mindspore.heads.rbf import RBFHead
 from src_mindspore.heads.svd import SVDHead
 from src_mindspore.heads.svm import SVMHead

@@ -1,11 +1,8 @@
 """A head that weighs an unpooled feature map before it pools and classifies it."""
 from mindspore import nn, ops
 
-from src_mindspore.attention.cbam import CBAM
-from src_mindspore.attention.squeeze_excite import SqueezeExcite
+from src_mindspore.attention import BLOCKS
 from src_mindspore.heads.linear import activation_cell, dense_layer
-
-BLOCKS = {"se": SqueezeExcite, "cbam": CBAM}
 
 
 class MapClassifier(nn.Cell):
@@ -19,12 +16,13 @@ class MapClassifier(nn.Cell):
         has_bias, weight_init, seed: as for `dense_layer`.
 
     Attributes:
-        out_channels: int, num_classes.
+        in_channels, out_channels: int, as of a Dense layer: C * hw * hw and num_classes.
     """
 
     def __init__(self, kind, channels, hw, num_classes, has_bias=True, weight_init="he", seed=0):
         super().__init__()
         self.shape = (-1, channels, hw, hw)
+        self.in_channels = channels * hw * hw
         self.out_channels = num_classes
         self.attention = BLOCKS[kind](channels, seed=seed + 10)
         self.dense = dense_layer(channels, num_classes, has_bias, weight_init, seed)
