@@ -116,6 +116,7 @@ KEYS = {
     "layer_decay": Key(1.0, number(0.01, 1), "a block's learning rate is that of the block behind it times this; 1: all alike"),
     "bn": Key("frozen", choice("frozen", "train"), "BatchNorm statistics of the trained blocks. frozen: those of the weights; train: those of each batch"),
     "spatial_dropout": Key(0.0, number(0, 0.95), "cnn: part of the channels behind each Inception module that is zeroed in training"),
+    "block_attention": Key("none", choice("none", "se", "cbam"), "cnn: attention behind each of its three stages, which learns with them; se: on the channels; cbam: on channels, then positions"),
     "clip_norm": Key(0.0, number(0, 1e6), "largest norm of all gradients together; 0: off"),
     "accumulate": Key(1, integer(1, 4096), "parts in which a batch is read, their gradients averaged: memory of a part, step of the whole"),
     "ema": Key(0.0, number(0, 0.99999), "moving average of the weights, evaluated and saved beside the raw ones; 0: off"),

@@ -295,6 +295,11 @@ def _check_together(config):
         raise LabError(f"attention is {config.attention}: it learns with the Dense layer behind "
                        "pooled features, and a support vector machine has none. Take --attention "
                        "none, or --head linear, rbf or svd with a --reduction.")
+    if config.block_attention != "none" and config.network != "cnn":
+        raise LabError(f"block_attention is {config.block_attention}: it stands behind the stages "
+                       f"of the CNN from scratch, and network is {config.network}. Take "
+                       "train_network.py --preset cnn_scratch, or --block_attention none; the head "
+                       "weighs the last map of any network: --head se or cbam.")
     if config.warmup_epochs >= config.epochs:
         raise LabError(f"warmup_epochs is {config.warmup_epochs} but epochs is {config.epochs}; "
                        "the warm-up must be shorter than the run. Lower warmup_epochs.")

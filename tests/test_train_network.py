@@ -15,6 +15,8 @@ import pytest
 
 import evaluate
 import train_network
+from config import KEYS, PRESETS
+from src_mindspore.configuration import resolve
 from src_mindspore.errors import LabError
 
 ROOT = Path(__file__).parents[1]
@@ -147,6 +149,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(finished, ask_script, d
     ({"crop_pixels": 50}, "crop_pixels is 50, but resize is 40"),
     ({"crop": 50}, "crop is 50, but resize is 40"),
     ({"head": "rbf", "reduction": "mean"}, "--preset finetune or cnn_scratch"),
+    ({"network": "backbone", "block_attention": "se"}, "block_attention is se: it stands behind"),
     ({"batch_size": 9, "accumulate": 2}, "Take a multiple of 2")])
 def test_mistakes_are_explained(ask_script, drawn_data, tmp_path, flags, words):
     code, _, err = ask_script(train_network.main, argv_of(drawn_data, tmp_path, **flags))
@@ -154,6 +157,54 @@ def test_mistakes_are_explained(ask_script, drawn_data, tmp_path, flags, words):
     if "unfreeze" in flags or "head" in flags:
         assert not (tmp_path / "runs").exists()
     assert words in " ".join(err.split())
+
+
+@pytest.mark.parametrize("flags", [
+    {"preset": "finetune", "head": "cbam", "reduction": "none", "image_height": 64,
+     "image_width": 64, "resize": 0, "crop": 0, "crop_pixels": 0, "unfreeze": "none"},
+    {"head": "se", "block_attention": "cbam"}], ids=["on a backbone", "in the CNN"])
+def test_attention_learns_in_the_network_and_is_exported_with_it(drawn_data, weights_path,
+                                                                 tmp_path, flags):
+    from src_mindspore.attention import BLOCKS
+    from src_mindspore.data.prepare import prepare_photos
+    from src_mindspore.deploy.mindir import export
+    from src_mindspore.model import load_model, save_model
+    from src_mindspore.training.network_loop import NetworkTrainer
+    from src_mindspore.training.network_of_config import prepare_network, read_splits
+    flags = {**CNN, "dataset_path": str(drawn_data), "ema": 0.0, "epochs": 1, **flags}
+    config = resolve(KEYS, PRESETS, "finetune", preset=flags.pop("preset"),
+                     flags={k: str(v) for k, v in flags.items() if k != "run_name"})
+    photos = prepare_photos(config, progress=False)
+    network, backbone, spec = prepare_network(config, 5)
+    blocks = [c for _, c in network.cells_and_names() if isinstance(c, tuple(BLOCKS.values()))]
+    assert len(blocks) == (config.head != "linear") + 3 * (config.block_attention != "none")
+    before = [p.asnumpy().copy() for block in blocks for p in block.get_parameters()]
+    sources, _ = read_splits(photos, backbone, config)
+    trainer = NetworkTrainer(network, sources["train"], sources["val"], config, progress=False)
+    next(trainer.run())
+    after = [p.asnumpy() for block in blocks for p in block.get_parameters()]
+    assert all((new != old).any() for old, new in zip(before, after, strict=True))
+    logits = trainer.logits(sources["val"])
+    save_model(tmp_path / "best.ckpt", backbone, trainer.head, spec, photos.classes, 1.0, {})
+
+    def images():
+        return (images for images, _ in sources["val"].batches(np.arange(VAL_PHOTOS), 5))
+    for sentence in export(tmp_path / "best.ckpt", images, logits, tmp_path).values():
+        assert f"same predictions on all {VAL_PHOTOS} validation photos" in sentence
+    meta = load_model(tmp_path / "best.ckpt").meta
+    if config.block_attention != "none":
+        assert meta["architecture"] == f"cnn_{config.block_attention}"
+        assert "cbam behind each stage has 20,430 of its " in meta["source"]
+
+
+def test_a_head_reads_the_map_of_an_architecture_that_shrinks_less(drawn_data, mindspore):
+    from src_mindspore.training.network_of_config import prepare_network
+    config = resolve(KEYS, PRESETS, "finetune", flags={
+        "backbone": "mindcv:squeezenet1_1", "image_height": "64", "image_width": "64",
+        "head": "se", "reduction": "none"})
+    network, _, spec = prepare_network(config, 5)
+    assert spec.hw == 3
+    assert network(mindspore.Tensor(np.zeros((2, 3, 64, 64), np.float32))).shape == (2, 5)
 
 
 @pytest.mark.slow

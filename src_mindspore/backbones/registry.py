@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from mindspore import nn
 
+from src_mindspore.attention import BLOCKS
 from src_mindspore.backbones.checkpoint import load_strictly, read_checkpoint, save_checkpoint
 from src_mindspore.backbones.efficientnet_lite import OUT_CHANNELS, VARIANTS, EfficientNetLite
 from src_mindspore.backbones.mirrored import PREFIX as MIRRORED
@@ -16,7 +17,7 @@ from src_mindspore.errors import LabError
 from src_mindspore.files import sha256_of
 from src_mindspore.mobilenetv2 import MobileNetV2Backbone
 from src_mindspore.networks.cnn import CHANNELS as CNN_CHANNELS
-from src_mindspore.networks.cnn import ScratchCNN
+from src_mindspore.networks.cnn import ScratchCNN, architecture_of
 from src_mindspore.weights.sources import SOURCES, source_of_stem
 
 
@@ -46,7 +47,9 @@ BACKBONES = {
     **{name: BackboneEntry(functools.partial(EfficientNetLite, name), OUT_CHANNELS, "same",
                            SOURCES[name].preprocess, "features.0.weight") for name in VARIANTS},
     # Trained from scratch: no weights are known by their stem.
-    "cnn": BackboneEntry(ScratchCNN, CNN_CHANNELS, "same", PreprocessSpec(), ""),
+    **{architecture_of(kind): BackboneEntry(
+        functools.partial(ScratchCNN, attention=kind), CNN_CHANNELS, "same", PreprocessSpec(), "")
+       for kind in ("none", *BLOCKS)},
 }
 
 

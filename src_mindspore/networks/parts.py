@@ -3,17 +3,20 @@ import itertools
 
 from mindspore import nn
 
+from src_mindspore.attention import BLOCKS
 from src_mindspore.errors import LabError
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+# Cells with weights that belong to the block before them.
+BEHIND = (*NORMS, *BLOCKS.values())
 
 
 def blocks_of(backbone):
     """Return the blocks of a backbone from the input to the head: list of lists of Cell.
 
-    A block is a residual block, an Inception module, or a convolution with what follows it up to
-    the next block. A network with parameters of its own beside its cells, as a vision transformer's
-    position embedding, is one block.
+    A block is a residual block, an Inception module, or a convolution, with what follows it up to
+    the next block: BatchNorm, an activation, attention. A network with parameters of its own beside
+    its cells, as a vision transformer's position embedding, is one block.
 
     Args:
         backbone: Cell of the registry.
@@ -25,7 +28,7 @@ def blocks_of(backbone):
     blocks = []
     for cell in itertools.chain.from_iterable(map(_blocks_of_stage, cells)):
         if isinstance(cell, nn.Conv2d) or (list(cell.get_parameters())
-                                           and not isinstance(cell, NORMS)):
+                                           and not isinstance(cell, BEHIND)):
             blocks.append([cell])
         elif blocks:
             blocks[-1].append(cell)

@@ -3,10 +3,12 @@ import contextlib
 import dataclasses
 from pathlib import Path
 
+import mindspore as ms
 import numpy as np
 
 from src_mindspore.backbones.checkpoint import read_checkpoint
 from src_mindspore.backbones.registry import Backbone
+from src_mindspore.configuration import ON_MAPS
 from src_mindspore.data.preprocess import PreprocessSpec
 from src_mindspore.errors import LabError
 from src_mindspore.features.extract import Views
@@ -15,8 +17,8 @@ from src_mindspore.files import sha256_of_json
 from src_mindspore.heads.build import HeadSpec, head_spec
 from src_mindspore.mobilenetv2 import mobilenet_v2
 from src_mindspore.model import save_model
-from src_mindspore.networks.blocks import he_init
-from src_mindspore.networks.cnn import CHANNELS, HIDDEN, STRIDE, ScratchCNN
+from src_mindspore.networks.blocks import he_init, parameter_count
+from src_mindspore.networks.cnn import CHANNELS, HIDDEN, STRIDE, ScratchCNN, architecture_of
 from src_mindspore.networks.parts import blocks_of, trained_blocks
 from src_mindspore.training.live_charts import charts_of
 from src_mindspore.training.memory import require_memory
@@ -50,25 +52,33 @@ def prepare_network(config, num_classes):
         LabError: see `prepare_backbone` and `trained_blocks`; or a head that is not trained by
             gradients on photos.
     """
-    if config.head != "linear" or config.normalise:
-        raise LabError(f"train_network.py trains the Dense layers of a network; --head is "
-                       f"{config.head} and --normalise is {str(config.normalise).lower()}, which "
+    if config.head not in ON_MAPS or config.normalise:
+        raise LabError(f"train_network.py trains the layers of a network by their gradients; "
+                       f"--head is {config.head} and --normalise is "
+                       f"{str(config.normalise).lower()}, and other heads and the normalisation "
                        "are fitted on cached features. Take --preset finetune or cnn_scratch, or "
-                       "set --head linear --normalise false.")
+                       f"set --head {', '.join(ON_MAPS[:-1])} or {ON_MAPS[-1]}, and --normalise "
+                       "false.")
     if config.backbones:
         raise LabError(f"train_network.py trains one network; --backbones is {config.backbones}, "
                        "which are joined as cached features. Name one with --backbone, or take "
                        "train_head.py.")
     if config.network == "cnn":
-        cell = ScratchCNN()
+        cell = ScratchCNN(attention=config.block_attention)
         he_init(cell, config.seed)
+        source = f"trained from scratch, initial weights of seed {config.seed}"
+        if config.block_attention != "none":
+            count = parameter_count(cell)
+            source += (f"; {config.block_attention} behind each stage has "
+                       f"{count - parameter_count(ScratchCNN()):,} of its {count:,} parameters")
         preprocess = PreprocessSpec(
             config.image_height, config.image_width, config.resize, config.interpolation,
             crop=config.crop, standardise=config.standardise)
-        backbone = Backbone("cnn", cell, CHANNELS, "same", preprocess,
-                            f"trained from scratch, initial weights of seed {config.seed}", "")
-        spec = HeadSpec(CHANNELS, -(-config.image_height // STRIDE), num_classes, "hidden",
-                        config.reduction, config.activation, config.has_bias, width=HIDDEN)
+        backbone = Backbone(architecture_of(config.block_attention), cell, CHANNELS, "same",
+                            preprocess, source, "")
+        kind, width = ("hidden", HIDDEN) if config.head == "linear" else (config.head, 0)
+        spec = HeadSpec(CHANNELS, -(-config.image_height // STRIDE), num_classes, kind,
+                        config.reduction, config.activation, config.has_bias, width=width)
         if config.reduction is None and config.image_height != config.image_width:
             raise LabError(f"The head reads every position of a square map; the input is "
                            f"{config.image_height}x{config.image_width}. Take a square input, or "
@@ -76,13 +86,23 @@ def prepare_network(config, num_classes):
     else:
         backbone = prepare_backbone(config)
         backbone = dataclasses.replace(backbone, source=f"{backbone.source}; fine-tuned")
-        spec = head_spec(config, backbone.channels, num_classes, 0)
+        spec = head_spec(config, backbone.channels, num_classes, 0, _map_side(backbone, config))
     # The trainer asks again; here no run has begun, whose folder would stay behind empty.
     trained_blocks(blocks_of(backbone.cell), config.unfreeze)
     head = spec.build(config.weight_init, config.seed)
     if spec.kind == "hidden":
         he_init(head.prepare, config.seed + 1)
     return mobilenet_v2(backbone.cell, head), backbone, spec
+
+
+def _map_side(backbone, config):
+    """Return the side of the map that a head reads position by position; None: as of nearly all
+    networks, which MindCV's need not be.
+    """
+    if config.reduction is not None or "mindcv:" not in config.backbone:
+        return None
+    black = np.zeros((1, *backbone.preprocess.input_shape), np.float32)
+    return backbone.cell(ms.Tensor(black)).shape[-1]
 
 
 def read_splits(photos, backbone, config):

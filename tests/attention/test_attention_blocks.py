@@ -11,6 +11,8 @@ from src_mindspore.attention.squeeze_excite import SqueezeExcite
 from src_mindspore.configuration import resolve
 from src_mindspore.errors import LabError
 from src_mindspore.heads.build import HeadSpec
+from src_mindspore.networks.blocks import he_init
+from src_mindspore.networks.cnn import ScratchCNN
 
 
 @pytest.fixture
@@ -37,11 +39,18 @@ def position_weights(cell, x):
     return expit(total)[:, None]
 
 
+def attended(cell, x):
+    """What the block makes of a map."""
+    if isinstance(cell, SqueezeExcite):
+        return x * expit(mlp(cell, x.mean((2, 3))))[:, :, None, None]
+    once = x * channel_weights(cell.of_channels, x)
+    return once * position_weights(cell.of_positions, once)
+
+
 def test_squeeze_and_excitation_is_the_formula(x):
     cell = SqueezeExcite(32, ratio=8, seed=3)
     assert cell.squeeze.weight.shape == (4, 32)
-    expected = x * expit(mlp(cell, x.mean((2, 3))))[:, :, None, None]
-    np.testing.assert_allclose(cell(ms.Tensor(x)).asnumpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(cell(ms.Tensor(x)).asnumpy(), attended(cell, x), atol=1e-6)
 
 
 def test_both_parts_of_cbam_are_the_formulas(x):
@@ -54,9 +63,21 @@ def test_both_parts_of_cbam_are_the_formulas(x):
 
 def test_cbam_weighs_positions_after_channels(x):
     cell = CBAM(32, ratio=4, seed=5)
-    once = x * channel_weights(cell.of_channels, x)
-    np.testing.assert_allclose(cell(ms.Tensor(x)).asnumpy(),
-                               once * position_weights(cell.of_positions, once), atol=1e-6)
+    np.testing.assert_allclose(cell(ms.Tensor(x)).asnumpy(), attended(cell, x), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["se", "cbam"])
+def test_the_cnn_attends_behind_each_stage(mindspore, kind):
+    network = ScratchCNN(attention=kind).set_train(False)
+    he_init(network, 4)
+    photos = np.random.default_rng(1).normal(size=(2, 3, 32, 32)).astype(np.float32)
+    expected = photos
+    for name in ("stack", "inception1", "inception2"):
+        seen = getattr(network, name)(ms.Tensor(expected)).asnumpy()
+        seen = attended(getattr(network, f"{name}_attention"), seen)
+        expected = network.pool(ms.Tensor(seen)).asnumpy()
+    np.testing.assert_allclose(network(ms.Tensor(photos)).asnumpy(), expected, rtol=1e-4,
+                               atol=1e-5 * expected.max())
 
 
 @pytest.mark.parametrize("block", [SqueezeExcite, CBAM])

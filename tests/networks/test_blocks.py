@@ -66,6 +66,13 @@ def test_the_reference_network_has_its_shapes_and_fits_in_45_mb(mindspore):
     assert parameter_count(head) == 192 * 49 * 256 + 2 * 256 + 256 * 65 + 65
 
 
+@pytest.mark.parametrize(("kind", "more"), [("se", 0), ("cbam", 3 * 2 * 7 * 7)])
+def test_attention_costs_two_narrow_layers_a_stage_and_a_kernel(mindspore, kind, more):
+    layers = sum(2 * c * (c // 16) + c // 16 + c for c in (128, 320, 192))
+    assert parameter_count(ScratchCNN(attention=kind)) - parameter_count(ScratchCNN()) \
+        == layers + more
+
+
 def test_spatial_dropout_takes_whole_channels(mindspore):
     network = ScratchCNN().set_train(False)
     x = ms.Tensor(np.random.default_rng(2).random((2, 3, 32, 32), np.float32))

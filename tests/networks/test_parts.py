@@ -8,7 +8,8 @@ from src_mindspore.networks.parts import blocks_of, rate_factors, set_trainable,
 
 
 @pytest.mark.parametrize(("name", "count"), [
-    ("mobilenet_v2", 19), ("efficientnet_lite0", 18), ("cnn", 3), ("mindcv:efficientnet_b0", 18),
+    ("mobilenet_v2", 19), ("efficientnet_lite0", 18), ("cnn", 3), ("cnn_cbam", 3),
+    ("mindcv:efficientnet_b0", 18),
     # A convolution, and four stages of two residual blocks.
     ("mindcv:resnet18", 9)])
 def test_every_parameter_is_in_one_block(mindspore, name, count):
