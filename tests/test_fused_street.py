@@ -5,16 +5,19 @@ import sys
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import evaluate
 from src_mindspore.data.decode import load_rgb
 from src_mindspore.data.preprocess import FusedSpec, PreprocessSpec, preprocess
 from src_mindspore.data.tta import TTASpec
+from src_mindspore.deploy import bulk
 from src_mindspore.deploy.model_card import model_card
 from src_mindspore.deploy.submission import write_submission
 from src_mindspore.errors import LabError
 from src_mindspore.evaluation.class_activation import GradCAM, cut
+from src_mindspore.evaluation.predict import predict
 from src_mindspore.features.cache import FeatureCache
 from src_mindspore.model import load_mindir, load_model
 from src_mindspore.weights.prepare import require_weights
@@ -84,6 +87,19 @@ def test_evaluation_predicts_what_was_reported(fused_run, drawn_data, tmp_path):
         assert metrics["loss"] == pytest.approx(reported["loss"], abs=1e-3)
     evaluate.main(["--ckpt", str(fused_run / "best.ckpt"), "--data", str(drawn_data), "--tta",
                    "crops", "--tta_views", "3", "--out", str(tmp_path / "crops")])
+
+
+@pytest.mark.parametrize("engine", ["mindspore", "onnxruntime"])
+def test_bulk_prediction_says_what_evaluation_says(fused_run, drawn_data, tmp_path, capsys, engine):
+    bulk.main([str(drawn_data / "val"), "--ckpt", str(fused_run / "best.ckpt"), "--engine", engine,
+               "--out", str(tmp_path / "out"), "--part_rows", "8", "--batch_size", "4"])
+    assert ("engine: onnxruntime, within" in capsys.readouterr().out) == (engine == "onnxruntime")
+    rows = pq.read_table(tmp_path / "out" / "predictions").to_pylist()
+    expected = predict(load_model(fused_run / "best.ckpt"), drawn_data / "val",
+                       [row["path"] for row in rows], np.full(15, -1), progress=False)
+    assert [row["label"] for row in rows] == expected.predicted.tolist()
+    np.testing.assert_allclose([row["probability"] for row in rows],
+                               expected.probabilities.max(axis=1), atol=1e-4)
 
 
 def test_the_hand_in_names_what_the_model_names(fused_run, drawn_data, val_photos, tmp_path):

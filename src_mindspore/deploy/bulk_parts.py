@@ -12,7 +12,7 @@ from filelock import FileLock
 from scipy.special import softmax
 
 from src_mindspore.data.decode import BadImage, decode, read_file
-from src_mindspore.data.preprocess import normalise, resize_and_crop
+from src_mindspore.data.preprocess import preprocess
 from src_mindspore.data.threads import map_in_order
 from src_mindspore.deploy.bulk_job import open_job
 from src_mindspore.errors import LabError
@@ -106,7 +106,7 @@ class PartPredictor:
              for row, path, answer in zip(rows, paths, answers, strict=True)], schema=SCHEMA)
 
     def _pixels(self, row):
-        """Return (view, '', '') of a photo, or (None, kind, reason)."""
+        """Return (input of the network, '', '') of a photo, or (None, kind, reason)."""
         path, problem = row
         if problem:
             return None, problem, PROBLEMS[problem]
@@ -114,13 +114,13 @@ class PartPredictor:
             data = read_inside(self.job.root, path)
             # Strictly: the decoder fills what a cut-off file lacks with grey, and a model would
             # give that a name.
-            return resize_and_crop(decode(data, strict=True), self.model.preprocess), "", ""
+            return preprocess(decode(data, strict=True), self.model.preprocess), "", ""
         except BadImage as error:
             return None, error.kind, str(error)
 
     def _answer(self, batch, places, answers):
         model, classes = self.model, self.model.classes
-        logits = model.logits(normalise(np.stack(batch), model.preprocess)) / model.temperature
+        logits = model.logits(np.stack(batch)) / model.temperature
         probabilities = softmax(logits.astype(np.float64), axis=1).astype(np.float32)
         best = np.argsort(-logits, axis=1, kind="stable")[:, :TOP]
         for place, labels, row, finite in zip(places, best.tolist(), probabilities,
