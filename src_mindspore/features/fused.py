@@ -82,30 +82,51 @@ class JoinedCache:
         return len(self.labels)
 
     def features(self, columns=slice(None), memory_limit_bytes=None):
-        """Return (N, F) float32: the mean of every member, then the maximum of every member.
+        """Return all rows: the mean of every member, then the maximum of every member.
 
         Args:
             columns: slice of the values of a row.
-            memory_limit_bytes: int; larger features are refused. None: no limit.
+            memory_limit_bytes: int; larger features stay on disk. None: no limit.
 
-        Raises:
-            LabError: they do not fit.
+        Returns:
+            (N, F) float32 array, or JoinedRows that give the same values.
         """
         start, stop, _ = columns.indices(2 * self.channels)
-        size = len(self) * (stop - start) * 4
-        if memory_limit_bytes is not None and size > memory_limit_bytes:
-            raise LabError(f"The joined features need {size / 2**20:.0f} MB; memory_limit_mb is "
-                           f"{memory_limit_bytes / 2**20:.0f}. Raise it, or lower --repeat.")
-        out = np.empty((len(self), stop - start), np.float32)
-        at = 0
+        parts, at = [], 0
         for half in (0, 1):
             for name, cache in self.caches.items():
                 width = self._width(cache) // 2
                 low, high = max(at, start), min(at + width, stop)
                 if low < high:
-                    part = slice(half * width + low - at, half * width + high - at)
-                    out[:, low - start:high - start] = cache.features(part)[self.orders[name]]
+                    here = slice(half * width + low - at, half * width + high - at)
+                    parts.append((slice(low - start, high - start),
+                                  cache.features(here, memory_limit_bytes=0), self.orders[name]))
                 at += width
+        rows = JoinedRows(parts, (len(self), stop - start))
+        size = len(self) * (stop - start) * 4
+        return rows if memory_limit_bytes is not None and size > memory_limit_bytes else rows[:]
+
+
+class JoinedRows:
+    """Joined rows that stay on disk: `joined[numbers]` equals `array[numbers]`.
+
+    Args:
+        parts: list of (slice of a row, MappedRows, (N,) int), one a member: the values that its
+            rows fill, and which of them belongs to each row.
+        shape: (N, F).
+    """
+
+    def __init__(self, parts, shape):
+        self.parts, self.shape = parts, shape
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, numbers):
+        numbers = np.arange(len(self))[numbers]
+        out = np.empty((len(numbers), self.shape[1]), np.float32)
+        for place, rows, order in self.parts:
+            out[:, place] = rows[order[numbers]]
         return out
 
 

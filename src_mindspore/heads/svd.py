@@ -25,7 +25,7 @@ def right_singular_vectors(rows, components):
     They are the eigenvectors of X^T X, which is summed over chunks: rows on disk stay there.
 
     Args:
-        rows: (N, F) float32 array or MappedRows, not centred.
+        rows: (N, F) float32 array or rows on disk, not centred.
         components: int from 1 to min(N, F).
 
     Returns:

@@ -75,6 +75,11 @@ class SubsetRows:
     rows: object
     numbers: np.ndarray
 
+    @property
+    def shape(self):
+        """(K, F)."""
+        return len(self.numbers), self.rows.shape[1]
+
     def __len__(self):
         return len(self.numbers)
 
@@ -110,7 +115,7 @@ def root_statistics(rows, chunk=4096):
     """Return mean and deviation of the square root of features: two (F,) float64 arrays.
 
     Args:
-        rows: (N, F) float32 array or MappedRows.
+        rows: (N, F) float32 array, or rows on disk.
         chunk: int, rows at once, so that rows on disk stay there.
     """
     count = len(rows)

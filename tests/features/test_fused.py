@@ -60,11 +60,42 @@ def test_members_that_do_not_fit_are_refused(tmp_path, options, words):
         JoinedCache({"one": one, "other": written(tmp_path, "other", **options)})
 
 
-def test_features_larger_than_the_limit_are_refused(tmp_path):
-    joined = JoinedCache({name: written(tmp_path, name) for name in ("one", "other")})
-    assert joined.features(memory_limit_bytes=6 * 8 * 4).shape == (6, 8)
-    with pytest.raises(LabError, match="memory_limit_mb"):
-        joined.features(memory_limit_bytes=6 * 8 * 4 - 1)
+def test_rows_on_disk_are_those_in_memory(tmp_path):
+    joined = JoinedCache({"one": written(tmp_path, "one"),
+                          "other": written(tmp_path, "other", width=6, order=(2, 0, 1))})
+    for columns in (slice(None), slice(0, 5), slice(1, 8)):
+        rows = joined.features(columns)
+        size = rows.nbytes
+        assert isinstance(joined.features(columns, memory_limit_bytes=size), np.ndarray)
+        on_disk = joined.features(columns, memory_limit_bytes=size - 1)
+        assert not isinstance(on_disk, np.ndarray)
+        assert (len(on_disk), on_disk.shape) == (6, rows.shape)
+        for numbers in (slice(1, 4), np.array([5, 0, 5, 2]), rows[:, 0] > 50):
+            np.testing.assert_array_equal(on_disk[numbers], rows[numbers])
+
+
+def test_a_head_behind_svd_is_the_same_from_disk_and_from_memory(mindspore, make_config, tmp_path):
+    """Of some rows, as in cross-validation."""
+    from src_mindspore.heads.build import head_spec
+    from src_mindspore.training.head_of_config import make_trainer
+    from src_mindspore.training.rows import Split, subset
+    joined = JoinedCache({"one": written(tmp_path, "one", passes=20),
+                          "other": written(tmp_path, "other", passes=20, order=(2, 0, 1))})
+    config = make_config(head="svd", svd_components=2, attention="softmax", dropout=0.2, epochs=2,
+                         features_path=str(tmp_path))
+    spec = head_spec(config, joined.channels, 2, joined.photos)
+    numbers = np.arange(0, 60, 2)
+    heads = []
+    for limit in (None, 0):
+        rows = subset(joined.features(spec.columns(), limit), numbers)
+        assert isinstance(rows, np.ndarray) == (limit is None)
+        split = Split(rows, joined.labels[numbers])
+        trainer = make_trainer(spec, split, split, joined.index[numbers], config)
+        trainer.train_to_the_end()
+        heads.append({p.name: p.asnumpy() for p in trainer.head.get_parameters()})
+    assert np.abs(heads[0]["prepare.projection"]).max() > 0
+    for name, weights in heads[0].items():
+        np.testing.assert_array_equal(heads[1][name], weights, err_msg=name)
 
 
 def test_a_member_has_the_configuration_it_has_alone():
