@@ -132,7 +132,7 @@ def load_mindcv(path, name):
         LabError: see `MindCVBackbone`, `read_weight_file` and `fit_names`.
     """
     entry = entry_of_mindcv(name)
-    path = path or _weights_found(name.removeprefix(PREFIX))
+    path = path or weights_found(name.removeprefix(PREFIX))
     if path:
         tensors, meta = read_weight_file(path)
         if meta.get("architecture", name) != name or meta.get("kind", "backbone") != "backbone":
@@ -173,7 +173,12 @@ def padding_of(path):
     return "tensorflow" if path.name.startswith("tf_") else "pytorch"
 
 
-def _weights_found(name):
+def weights_found(name):
+    """Return the Path of an architecture's weights in results/weights, '' where there are none.
+
+    Args:
+        name: str, without 'mindcv:'.
+    """
     return next((path for suffix in SUFFIXES if (path := FOLDER / f"{name}{suffix}").exists()), "")
 
 

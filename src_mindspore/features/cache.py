@@ -94,14 +94,16 @@ class CacheWriter:
         what: dict that decides the features.
         name: str, of the folder; None: the key.
         first: int, number of the first batch written here.
+        patience: float, seconds to wait for another process that is writing.
 
     Raises:
-        LabError: another process is writing this cache.
+        LabError: another process is writing this cache, and went on for longer than that.
     """
 
-    def __init__(self, root, what, name=None, first=0):
+    def __init__(self, root, what, name=None, first=0, patience=0):
         self.what = what
         self.first = first
+        self.patience = patience
         self.folder = Path(root) / (name or key_of(what))
         self.journal = self.folder / "batches.jsonl"
         self.lock = FileLock(self.folder / ".lock")
@@ -109,7 +111,7 @@ class CacheWriter:
     def __enter__(self):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.lock.acquire(timeout=0)
+            self.lock.acquire(timeout=self.patience)
         except Timeout:
             raise LabError(f"Another run is computing these features now ({self.folder}). Wait "
                            "until it has finished, then run the same command: it will find them "

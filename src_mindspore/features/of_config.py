@@ -36,6 +36,13 @@ def member_config(config, member):
     return EasyDict({**config, **{key: alone[key] for key in OF_A_MEMBER}, "backbones": ""})
 
 
+def member_configs(config):
+    """Return a dict from each backbone's name to the configuration that it has alone."""
+    if not config.backbones:
+        return {config.backbone: config}
+    return {member: member_config(config, member) for member in config.backbones.split(",")}
+
+
 def prepare_backbone(config):
     """Load the configured backbone or backbones; their weights are fetched where they are absent.
 
@@ -50,8 +57,8 @@ def prepare_backbone(config):
         LabError: see `require_weights` and `load_backbone`.
     """
     if config.backbones:
-        return fuse({member: prepare_backbone(member_config(config, member))
-                     for member in config.backbones.split(",")})
+        return fuse({member: prepare_backbone(alone)
+                     for member, alone in member_configs(config).items()})
     weights = config.pretrained_ckpt
     if weights or "mindcv:" not in config.backbone:
         weights = require_weights(weights)

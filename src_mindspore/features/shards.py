@@ -61,11 +61,12 @@ def parse_shard(text):
 
 
 def extract_shard(records, root, split, backbone, engine, views, features_path, *, shard,
-                  dtype="float32", pooling="mean+max", workers=0, progress=True):
+                  dtype="float32", pooling="mean+max", workers=0, progress=True, patience=0):
     """Compute one shard of the features of photos; goes on where it was interrupted.
 
     Args:
         shard: Shard.
+        patience: float, seconds to wait for another process that is computing it.
         records, root, split, backbone, engine, views, features_path, dtype, pooling, workers,
             progress: as for `extract`.
 
@@ -83,7 +84,7 @@ def extract_shard(records, root, split, backbone, engine, views, features_path, 
             print(f"features of {split}, shard {shard}: nothing to do, {ready} is there")
             return ready
     batches = shard.batches(count_batches(records, views, engine))
-    with CacheWriter(features_path, what, folder.name, batches.start) as writer:
+    with CacheWriter(features_path, what, folder.name, batches.start, patience) as writer:
         compute(records, Path(root), split, engine, views, writer, np.dtype(dtype), workers,
                 progress, batches)
         # Where each batch belongs is said by `first`; the photos stand in the merged manifest.

@@ -3,6 +3,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,12 @@ def whole(drawn_data, tmp_path_factory):
 
 @pytest.fixture
 def run_shard(drawn_data, tmp_path):
-    """Function (number, of, engine=, backbone=) that computes a shard in tmp_path."""
-    def run(number, of, engine=None, backbone=None):
+    """Function (number, of, engine=, backbone=, patience=) that computes a shard in tmp_path."""
+    def run(number, of, engine=None, backbone=None, patience=0):
         return extract_shard(train_records(drawn_data), drawn_data, "train",
                              backbone or fake_backbone(), engine or FakeEngine(), VIEWS, tmp_path,
-                             shard=Shard(number, of), workers=1, progress=False)
+                             shard=Shard(number, of), workers=1, progress=False,
+                             patience=patience)
     return run
 
 
@@ -73,6 +75,27 @@ def test_interrupted_shard_goes_on(whole, run_shard, run_merge, capsys):
     engine = FakeEngine()
     run_shard(2, 2, engine)
     assert engine.calls == 3  # of 6
+    assert files_of(run_merge().folder) == files_of(whole.folder)
+
+
+def test_a_shard_that_another_is_computing_is_waited_for(whole, run_shard, run_merge):
+    """And is found finished then."""
+    entered, ready = threading.Event(), threading.Event()
+
+    def wait(number):
+        entered.set()
+        ready.wait()
+    other = threading.Thread(target=run_shard, args=(1, 2, FakeEngine(at_call=wait)))
+    other.start()
+    entered.wait()
+    with pytest.raises(LabError, match="Another run is computing these features now"):
+        run_shard(1, 2, patience=0.1)
+    threading.Timer(0.3, ready.set).start()
+    engine = FakeEngine()
+    run_shard(1, 2, engine, patience=60)
+    assert engine.calls == 0
+    other.join()
+    run_shard(2, 2)
     assert files_of(run_merge().folder) == files_of(whole.folder)
 
 
