@@ -22,8 +22,8 @@ from src_mindspore.errors import LabError
 from src_mindspore.runtime import usable_cores
 
 LOCAL = "local"
-# A unit that ended its process this often would end any other: its data kill the decoder, or the
-# machines have too little memory.
+# A unit that ended its process this often would end any other: its data kill it, or the machines
+# have too little memory.
 MAX_RETRIES = 8
 STARTS = 3
 OBJECT_STORE_BYTES = 100 * 2**20  # the objects are numbers; Ray would take a third of the memory

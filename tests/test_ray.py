@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from src_mindspore import ray_units
+from src_mindspore.data.prepare import prepare_photos
 from src_mindspore.errors import LabError
+from src_mindspore.features.of_config import extract_splits, prepare_backbone
 
 ROOT = Path(__file__).parents[1]
 COPIES = 8  # links to each of the 45 drawn pictures
@@ -49,9 +51,10 @@ def cluster():
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     os.mkdir(f"{folder}/ray")
     environment = {**os.environ, **ray_units.COMMON_SETTINGS, **ray_units.OWN_SETTINGS,
-                   # Workers import this file for the functions at its end.
+                   # Workers import this file for the functions at its end, and die of a photo.
                    "PYTHONPATH": os.pathsep.join(
-                       filter(None, [f"{ROOT}/tests", os.environ.get("PYTHONPATH")])),
+                       filter(None, [f"{ROOT}/tests", f"{ROOT}/tests/fatal_photo",
+                                     os.environ.get("PYTHONPATH")])),
                    "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_TMPDIR": folder}
     for _ in range(3):  # it gives its processes 15 s, which a busy machine needs by itself
         process = subprocess.Popen([sys.executable, ROOT / "tests" / "ray_cluster.py"], text=True,
@@ -81,6 +84,9 @@ def test_every_photo_is_once_there_after_kills(cluster, finished_run, drawn_data
         for copy in range(COPIES):
             (photos / str(copy)).mkdir(parents=True, exist_ok=True)
             os.link(source, photos / str(copy) / name)
+    # In the last part; tests/fatal_photo/sitecustomize.py knows it.
+    (photos / "z").mkdir()
+    (photos / "z" / "z.jpg").write_bytes(source.read_bytes() + b"this photo ends its process")
     out = tmp_path / "out"
     checkpoint = finished_run.folder / "best.ckpt"
     command = [sys.executable, "-m", "src_mindspore.deploy.bulk", photos, "--ckpt", checkpoint,
@@ -111,11 +117,15 @@ def test_every_photo_is_once_there_after_kills(cluster, finished_run, drawn_data
     assert 0 < before < at_the_kill < parts
     output, errors = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 0, errors
-    assert f"counted: {45 * COPIES} rows, each exactly once; {45 * COPIES} predicted, 0" in output
+    assert (f"counted: {45 * COPIES + 1} rows, each exactly once; {45 * COPIES} predicted, "
+            "1 without") in output
     assert "Traceback" not in errors
 
     rows = pq.read_table(out / "predictions").to_pylist()
-    assert [row["row"] for row in rows] == list(range(45 * COPIES))
+    assert [row["row"] for row in rows] == list(range(45 * COPIES + 1))
+    assert [(row["path"], row["error_kind"]) for row in rows if row["error"]] == [
+        ("z/z.jpg", "fatal")]
+    rows = [row for row in rows if not row["error"]]
     answers = {}
     for row in rows:  # the copies of one picture, wherever they were predicted, say the same
         answers.setdefault(row["path"].split("/")[1], set()).add(
@@ -125,11 +135,17 @@ def test_every_photo_is_once_there_after_kills(cluster, finished_run, drawn_data
 
 
 @pytest.mark.slow
-def test_extraction_on_ray_is_the_plain_one(finished_run, make_argv, tmp_path):
-    """Byte for byte; on loopback alone while it runs, and nothing is left when it ends."""
+def test_extraction_on_ray_is_the_plain_one(finished_run, make_config, make_argv, tmp_path):
+    """Byte for byte, of two backbones; on loopback alone while it runs, and nothing is left when it
+    ends."""
     folders, others = set(Path("/tmp").glob("ray-*")), set(our_rays())
-    argv = make_argv(features_path=tmp_path / "features", results_path=tmp_path,
-                     engine=finished_run.caches["train"].what["engine"])
+    engine = finished_run.caches["train"].what["engine"]
+    try:
+        backbone = prepare_backbone(make_config(backbone="efficientnet_lite0"))
+    except LabError as error:
+        pytest.skip(f"the pretrained weights are neither here nor to be fetched: {error}")
+    argv = make_argv(features_path=tmp_path / "features", results_path=tmp_path, engine=engine,
+                     backbones="mobilenet_v2@96,efficientnet_lite0@96")
     driver = subprocess.Popen([sys.executable, "-m", "src_mindspore.features.extract", *argv,
                                "--ray", "--actors", "2"], cwd=ROOT, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -145,7 +161,9 @@ def test_extraction_on_ray_is_the_plain_one(finished_run, make_argv, tmp_path):
     assert driver.returncode == 0, errors
     assert addresses
     assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
-    for cache in finished_run.caches.values():
+    config = make_config(features_path=str(tmp_path / "plain"), engine=engine)
+    second = extract_splits(prepare_photos(config), backbone, config)
+    for cache in (*finished_run.caches.values(), *second.values()):
         there = tmp_path / "features" / cache.folder.name
         names = {p.name for p in there.iterdir() if not p.name.startswith(".")}
         assert names == {p.name for p in cache.folder.iterdir() if not p.name.startswith(".")}

@@ -65,6 +65,11 @@ class Job:
         """Return the Path of a part's answers."""
         return self.out / "predictions" / f"part-{part:06}.parquet"
 
+    def begun(self, part):
+        """Return the Path of a note that is there while a process works on a part; one that dies
+        leaves it behind."""
+        return self.out / "predictions" / f".begun-{part:06}"
+
 
 def open_job(out):
     """Return the Job of a folder, None where there is none yet.

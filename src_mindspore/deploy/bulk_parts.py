@@ -1,7 +1,6 @@
 """The parts of a bulk prediction: photos to one Parquet file each, and the count of them all."""
 import collections
-import os
-import stat
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,26 +10,26 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from scipy.special import softmax
 
-from src_mindspore.data.decode import BadImage, decode, read_file
+from src_mindspore.data.decode import BadImage
 from src_mindspore.data.preprocess import preprocess
 from src_mindspore.data.threads import map_in_order
-from src_mindspore.deploy.bulk_job import open_job
+from src_mindspore.deploy.bulk_job import INVENTORY, open_job
+from src_mindspore.deploy.photo_files import OUTSIDE, decode_inside, fatal_photos
 from src_mindspore.errors import LabError
-from src_mindspore.files import replacing
+from src_mindspore.files import explain_os_error, replacing
 from src_mindspore.runtime import usable_cores
 
 TOP = 5
-# A file is read whole before its header is looked at; no photo of 100 megapixels is larger.
-MAX_BYTES = 300_000_000
 SCHEMA = pa.schema([
     ("row", pa.int64()), ("path", pa.string()), ("label", pa.int32()), ("class", pa.string()),
     ("name", pa.string()), ("probability", pa.float32()), ("top5_labels", pa.list_(pa.int32())),
     ("top5_classes", pa.list_(pa.string())), ("top5_probabilities", pa.list_(pa.float32())),
     ("model_sha256", pa.string()), ("error_kind", pa.string()), ("error", pa.string())])
 PROBLEMS = {
-    "outside": "lies outside the folder that photos may be read from",
+    "outside": OUTSIDE,
     "duplicate": "stands in the manifest before",
     "name": "is not a name that can be written as text",
+    "fatal": "ends the process that decodes it",
 }
 
 
@@ -70,19 +69,45 @@ class PartPredictor:
             LabError: the model is not the job's, or the disk is full.
         """
         if not is_whole(self.job, part):
-            table = self._predict(pq.read_table(self.job.inventory(part)))
+            self._require_model()
+            inventory = pq.read_table(self.job.inventory(part))
+            with self._begun(part) as before:
+                if before:
+                    inventory = with_fatal_photos(self.job.root, inventory)
+                table = self._predict(inventory)
             with replacing(self.job.predictions(part)) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
         return {"part": part, "rows": self.job.rows_of(part)}
 
+    def _require_model(self):
+        if self.model is not None:
+            return
+        model = self.load()
+        if model.sha256 != self.job.model_sha256:
+            raise LabError(f"The model has changed: its SHA-256 is {model.sha256}, the job in "
+                           f"{self.job.out} began with {self.job.model_sha256}. Put the old file "
+                           "back, or start a new job in another --out.")
+        self.model = model
+
+    @contextlib.contextmanager
+    def _begun(self, part):
+        """Note that a part is being worked on; yields whether a process died that had begun it.
+
+        One of its photos may have ended it: in threads nobody could tell which.
+        """
+        note = self.job.begun(part)
+        try:
+            note.parent.mkdir(exist_ok=True)
+            before = note.exists()
+            note.touch()
+        except OSError as error:
+            raise explain_os_error(error, note) from error
+        try:
+            yield before
+        finally:
+            note.unlink(missing_ok=True)
+
     def _predict(self, inventory):
-        if self.model is None:
-            model = self.load()
-            if model.sha256 != self.job.model_sha256:
-                raise LabError(f"The model has changed: its SHA-256 is {model.sha256}, the job in "
-                               f"{self.job.out} began with {self.job.model_sha256}. Put the old "
-                               "file back, or start a new job in another --out.")
-            self.model = model
         rows, paths, problems = (inventory[name].to_pylist() for name in inventory.column_names)
         answers = [None] * len(rows)
         batch, places = [], []
@@ -111,10 +136,7 @@ class PartPredictor:
         if problem:
             return None, problem, PROBLEMS[problem]
         try:
-            data = read_inside(self.job.root, path)
-            # Strictly: the decoder fills what a cut-off file lacks with grey, and a model would
-            # give that a name.
-            return preprocess(decode(data, strict=True), self.model.preprocess), "", ""
+            return preprocess(decode_inside(self.job.root, path), self.model.preprocess), "", ""
         except BadImage as error:
             return None, error.kind, str(error)
 
@@ -137,30 +159,18 @@ class PartPredictor:
         self.progress(len(batch))
 
 
-def read_inside(root, path):
-    """Return the bytes of a regular file that lies below a root also when links are followed.
+def with_fatal_photos(root, inventory):
+    """Return an inventory whose photos that end a process when they are decoded are said to.
 
     Args:
-        root: str, absolute and without links.
-        path: str, relative to it.
-
-    Raises:
-        BadImage: kind 'absent', 'outside', 'not-a-file', 'enormous', or as `read_file`.
+        root: str, of the job.
+        inventory: Table as in bulk_job.INVENTORY.
     """
-    real = os.path.realpath(os.path.join(root, path))
-    if not real.startswith(os.path.join(root, "")):
-        raise BadImage("outside", f"is a link to {real}, {PROBLEMS['outside']}")
-    try:
-        status = os.stat(real)
-    except FileNotFoundError:
-        raise BadImage("absent", "does not exist") from None
-    except OSError as error:
-        raise BadImage("unreadable", f"cannot be read: {error.strerror}") from None
-    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, for ever
-        raise BadImage("not-a-file", "is a folder, a pipe or a device")
-    if status.st_size > MAX_BYTES:
-        raise BadImage("enormous", f"has {status.st_size:,} bytes; at most {MAX_BYTES:,} are read")
-    return read_file(real)
+    paths, problems = inventory["path"].to_pylist(), inventory["problem"].to_pylist()
+    asked = [place for place, problem in enumerate(problems) if not problem]
+    for number in fatal_photos(root, [paths[place] for place in asked]):
+        problems[asked[number]] = "fatal"
+    return inventory.set_column(2, INVENTORY.field("problem"), pa.array(problems, pa.string()))
 
 
 def is_whole(job, part):

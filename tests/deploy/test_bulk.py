@@ -2,18 +2,22 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from src_mindspore.deploy import bulk
-from src_mindspore.deploy.bulk_job import open_job, photos_of, relative_to
+from src_mindspore.deploy import bulk, photo_files
+from src_mindspore.deploy.bulk_job import open_job, photos_of, prepare_job, relative_to
 from src_mindspore.deploy.bulk_parts import PartPredictor, count, load
 from src_mindspore.deploy.repeats import RepeatFinder
 from src_mindspore.errors import LabError
+from src_mindspore.files import sha256_of
 
+FATAL_PHOTO = Path(__file__).parents[1] / "fatal_photo"  # its sitecustomize.py
+MARK = b"this photo ends its process"
 PART = 7  # 45 photos: six parts and a shorter one
 
 
@@ -69,6 +73,7 @@ def test_a_killed_job_goes_on_and_ends_equal(whole, checkpoint, drawn_data, tmp_
 
     def stop(self, inventory):
         if inventory["row"][0].as_py() == 3 * PART:
+            assert self.job.begun(3).exists()
             raise KeyboardInterrupt
         return predict_part(self, inventory)
     with monkeypatch.context() as patch:
@@ -141,6 +146,35 @@ def test_whatever_is_wrong_with_a_row_is_said_in_its_row(odd_photos, checkpoint,
     assert "16 rows, each exactly once; 5 predicted, 11 without an answer" in out
     assert "outside: 3" in out
     assert "absent.jpg does not exist" in out
+
+
+def test_a_photo_that_ends_the_process_is_a_row(checkpoint, drawn_data, tmp_path, monkeypatch):
+    """Of the part that a dead process had begun; nothing else is looked at twice."""
+    root, out = tmp_path / "photos", tmp_path / "out"
+    root.mkdir()
+    for number, source in enumerate(sorted(drawn_data.glob("val/*/*"))[:9]):
+        end = MARK if number in (4, 5, 8) else b""
+        (root / f"{number}.jpg").write_bytes(source.read_bytes() + end)
+    (root / "3.jpg").write_bytes(b"no photo")
+    monkeypatch.setenv("PYTHONPATH", str(FATAL_PHOTO))
+    job = prepare_job(root, None, out, sha256_of(checkpoint), 6, progress=False)
+    job.begun(0).parent.mkdir()
+    job.begun(0).touch()
+    bulk.main([str(root), "--ckpt", str(checkpoint), "--out", str(out), "--part_rows", "6",
+               "--engine", "mindspore"])
+    assert [row["error_kind"] for row in table(out)] == [
+        None, None, None, "not-an-image", "fatal", "fatal", None, None, None]
+    assert not list((out / "predictions").glob(".*"))
+
+
+def test_a_process_that_was_ended_once_blames_no_photo(monkeypatch):
+    """As by somebody, or by a lack of memory."""
+    ends = iter([2, 3, 1, None])
+    asked = []
+    monkeypatch.setattr(photo_files, "_decode_apart",
+                        lambda root, paths: asked.append(paths) or next(ends))
+    assert photo_files.fatal_photos("/", list("abcdef")) == {3}
+    assert asked == [list("abcdef"), list("bcdef"), list("def"), list("ef")]
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -230,7 +264,6 @@ def test_names_that_are_no_text_have_a_row(tmp_path):
     ("../x2/c.jpg", ("../x2/c.jpg", "outside")), (".", (".", "outside")),
     ("/etc/passwd", ("/etc/passwd", "outside"))])
 def test_paths_stay_below_the_root(line, expected):
-    from pathlib import Path
     assert relative_to(line, Path("/root/x")) == expected
 
 
