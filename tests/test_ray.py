@@ -69,10 +69,12 @@ def cluster():
     started = our_rays()
     process.communicate(timeout=60)
     _, left = psutil.wait_procs(started, timeout=20)
+    alive = [p for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
     for survivor in left:
         survivor.kill()
     shutil.rmtree(folder, ignore_errors=True)
-    assert left == []
+    # A zombie has ended; whoever adopted it has not asked for its exit code yet.
+    assert alive == []
 
 
 @pytest.mark.slow
