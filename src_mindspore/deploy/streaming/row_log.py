@@ -1,4 +1,5 @@
 """Files of the rows that a gateway gave over TCP: each answered photo stands in them once."""
+import contextlib
 import os
 import threading
 import time
@@ -53,7 +54,7 @@ class RowLog:
                     # Unbuffered: a row is with the operating system when `add` returns.
                     self._file = open(self._folder / name, "ab", buffering=0)  # noqa: SIM115
                     self._since = self._clock()
-                self._file.write((self._to_line(row) + "\n").encode("utf-8"))
+                _append(self._file, (self._to_line(row) + "\n").encode("utf-8"))
             except OSError as error:
                 self._problem = self._problem or error
 
@@ -94,6 +95,18 @@ class RowLog:
 
     def _show(self, path):
         os.replace(path, self._folder / path.name.removeprefix(OPEN))
+
+
+def _append(file, line):
+    """Write a line whole or not at all; an unbuffered write may take a part of it."""
+    size = os.fstat(file.fileno()).st_size
+    try:
+        while line:
+            line = line[file.write(line):]
+    except OSError:
+        with contextlib.suppress(OSError):
+            file.truncate(size)
+        raise
 
 
 def _keep_whole_lines(path):

@@ -1,6 +1,8 @@
 """Rows of a gateway in files: each once, also after a kill and beside a full disk."""
+import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -82,6 +84,39 @@ def test_a_full_disk_is_said_by_tick(tmp_path, monkeypatch):
             log.close()  # a command that ends before the next tick says it too
     file.close()
     assert json.loads(Path(file.name).read_bytes())["id"] == "photo-0"
+
+
+def test_a_row_is_written_whole_or_not_at_all(tmp_path):
+    log = RowLog(tmp_path, "jsonl", 1)
+    log.add(row(0))
+    path = Path(log._file.name)
+    before = path.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        # A write across the limit takes what there is room for, as at the end of a disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before + 10, hard))
+        log.add(row(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.stat().st_size == before
+    log.add(row(2))
+    with pytest.raises(LabError, match="could not be written: File too large"):
+        log.close()
+    assert [r["id"] for r in read_rows(tmp_path)] == ["photo-0", "photo-2"]
+
+
+def test_a_write_that_takes_a_part_is_continued(tmp_path):
+    class Slow(io.FileIO):
+        def write(self, data):
+            return super().write(data[:7])
+
+    log = RowLog(tmp_path, "jsonl", 1)
+    log.add(row(0))
+    log._file.close()
+    log._file = Slow(log._file.name, "ab")
+    log.add(row(1))
+    log.close()
+    assert [r["id"] for r in read_rows(tmp_path)] == ["photo-0", "photo-1"]
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path):
