@@ -71,10 +71,12 @@ def _make_copy(path, digest, engine, copy):
     if mindir and engine != "mindspore":
         return "an accelerated engine needs the checkpoint, not a MindIR"
     model = load_mindir(path) if mindir else load_model(path, batch_size=1)
+    _require(path, path, digest)
     if engine == "mindspore":
         for original in (path, sidecar_of(path)) if mindir else (path,):
             _copy(original, copy / original.name)
         file = copy / path.name
+        _require(file, path, digest)
     else:
         file = copy / "network.onnx"
         reason = _write_onnx(path, digest, model, file)
@@ -99,6 +101,13 @@ def _make_copy(path, digest, engine, copy):
     return ""
 
 
+def _require(file, path, digest):
+    """Refuse bytes of another model than the one that was asked for."""
+    if sha256_of(file) != digest:
+        raise LabError(f"{path} was replaced while the stream made its copy of it (SHA-256 was "
+                       f"{digest[:16]}...). Start the stream again to take the new model.")
+
+
 def _copy(original, path):
     with replacing(path) as temporary:
         shutil.copyfile(original, temporary)
@@ -109,10 +118,10 @@ def _write_onnx(path, digest, model, file):
     exported, sidecar = path.with_suffix(".onnx"), path.with_suffix(".json")
     if exported.exists() and sidecar.exists():
         stated = read_json(sidecar)
-        if stated.get("checkpoint_sha256") == digest \
-                and stated.get("onnx_sha256") == sha256_of(exported):
+        if stated.get("checkpoint_sha256") == digest:
             _copy(exported, file)
-            return ""
+            if stated.get("onnx_sha256") == sha256_of(file):
+                return ""
     import mindspore as ms
 
     from src_mindspore.backbones.export import NotExportable, export_network
