@@ -146,7 +146,7 @@ def main(argv):
         StreamExecutionEnvironment.get_execution_environment(configuration)
     environment.set_parallelism(1)
     build(environment, settings)
-    (environment.execute_async if remote else environment.execute)(settings.name)
+    (environment.execute_async if remote else environment.execute)(values["pipeline.name"])
 
 
 def _remote_environment(values, configuration):

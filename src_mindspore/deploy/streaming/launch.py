@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import time
+import uuid
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,9 @@ from src_mindspore.errors import LabError
 from src_mindspore.files import write_text
 
 START_SECONDS = 180
+STOP_SECONDS = 60
+# A JobManager may be silent for so long, while another takes over or the network is down.
+SILENCE_SECONDS = 30
 
 
 @dataclasses.dataclass
@@ -24,19 +28,24 @@ class Job:
 
     Attributes:
         settings: StreamSettings.
+        name: str, by which it is found at its JobManager; of this one submission.
         rest: FlinkRest of its JobManager.
         process: Popen of the local Flink, or of the submission.
         log: Path of what that printed.
         local: bool; Flink ends with the process.
         id: str, Flink's name for it, '' until it runs.
+        silence_seconds: float, see `SILENCE_SECONDS`.
     """
 
     settings: StreamSettings
+    name: str
     rest: FlinkRest
     process: subprocess.Popen
     log: Path
     local: bool
     id: str = ""
+    silence_seconds: float = SILENCE_SECONDS
+    _heard: float = 0.0
 
     def wait_until_running(self, seconds=START_SECONDS):
         """Wait until every task runs, or a short job has ended.
@@ -48,13 +57,15 @@ class Job:
         while time.monotonic() < limit:
             if self.process.poll():
                 raise LabError(f"The job could not be started: {self.last_words()}")
-            with contextlib.suppress(LabError):
-                self.id = self.id or self.rest.job_named(self.settings.name) or ""
+            state = ""
+            with contextlib.suppress(LabError):  # nobody answers yet
+                self.id = self.id or self.rest.job_named(self.name) or ""
                 state = self.rest.state(self.id) if self.id else ""
-                if state == "FAILED":
-                    raise LabErrorOfJob(self.rest.failure(self.id))
-                if state in ("RUNNING", *ENDED):
-                    return
+            if state == "FAILED":
+                raise LabErrorOfJob(self.rest.failure(self.id))
+            if state in ("RUNNING", *ENDED):
+                self._heard = time.monotonic()
+                return
             if self.local and self.process.poll() == 0:
                 return
             time.sleep(0.2)
@@ -64,7 +75,7 @@ class Job:
         """True when the job is over.
 
         Raises:
-            LabError: it failed for good, or its JobManager is gone.
+            LabError: it failed for good, or its JobManager has been silent for too long.
         """
         if self.local:
             if self.process.poll() is None:
@@ -72,7 +83,13 @@ class Job:
             if self.process.returncode:
                 raise LabError(f"The job failed: {self.last_words()}")
             return True
-        state = self.rest.state(self.id)
+        try:
+            state = self.rest.state(self.id)
+        except LabError:
+            if time.monotonic() - self._heard > self.silence_seconds:
+                raise
+            return False
+        self._heard = time.monotonic()
         if state == "FAILED":
             raise LabErrorOfJob(self.rest.failure(self.id))
         return state in ENDED
@@ -80,15 +97,47 @@ class Job:
     def stop(self):
         """Stop with a savepoint; return its URI."""
         place = self.rest.stop(self.id, Path(self.settings.state, "savepoints").as_uri())
-        if self.local:
-            self.process.wait(60)
+        limit = time.monotonic() + STOP_SECONDS
+        # The savepoint is complete, and stays so whatever comes; the job says a little later that
+        # it has ended.
+        with contextlib.suppress(LabError):
+            while not self.ended() and time.monotonic() < limit:
+                time.sleep(0.1)
         return place
 
+    def check(self):
+        """Refuse to wait any longer for what the job should do.
+
+        Raises:
+            LabError: see `ended`; or it has ended.
+        """
+        if self.ended():
+            raise LabError(f"The job ended before it had answered. {self.last_words()}")
+
     def end(self):
-        """End what this command started: the local Flink and all below it."""
+        """End what works for this command alone: the local Flink and all below it, the submission,
+        a cluster's job that answers a gateway of this machine.
+
+        Returns:
+            str, a sentence about what may run on, and how to end it; else ''.
+        """
         if self.process.poll() is None:
             end_tree(self.process.pid)
             self.process.wait()
+        if self.local:
+            return ""
+        try:
+            self.id = self.id or self.rest.job_named(self.name) or ""
+            if not self.id or self.rest.state(self.id) in ENDED:
+                return ""
+            if self.settings.source == "socket":
+                self.rest.cancel(self.id)
+                return ""
+        except LabError as error:
+            return f"what became of the job {self.id} on the cluster is unknown: {error}"
+        return (f"the job runs on at {self.rest.address} and writes its rows. To end it: curl -X "
+                f"PATCH 'http://{self.rest.address}/jobs/{self.id}?mode=cancel'; --resume last "
+                "goes on from there.")
 
     def last_words(self):
         """Return the line of the log that says why a job ended."""
@@ -154,9 +203,12 @@ def submit(settings, address, resume=""):
 def _start(settings, address, resume, configuration):
     host, port = address.rsplit(":", 1)
     configuration |= {"rest.address": host, "rest.port": port}
+    state = Path(settings.state)
+    # A JobManager still lists the jobs of earlier submissions from the same folder.
+    name = f"classify photos, state in {state}, submission {uuid.uuid4().hex[:12]}"
+    configuration["pipeline.name"] = name
     if resume:
         configuration["execution.state-recovery.path"] = resume
-    state = Path(settings.state)
     write_text(state / "settings.json", settings.to_json())
     log = state / "job.log"
     with open(log, "w", encoding="utf-8") as file:
@@ -169,7 +221,7 @@ def _start(settings, address, resume, configuration):
             env={**os.environ, "PYTHONPATH": settings.project,
                  # In a local Flink the workers would else be threads of one Python.
                  "_python_worker_execution_mode": "process"})
-    return Job(settings, FlinkRest(address), process, log, local=False)
+    return Job(settings, name, FlinkRest(address), process, log, local=False)
 
 
 def _python_jar(flink_python):

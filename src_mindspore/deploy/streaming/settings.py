@@ -55,11 +55,6 @@ class StreamSettings:
         """Return the settings as one line."""
         return json.dumps(dataclasses.asdict(self))
 
-    @property
-    def name(self):
-        """Name of the job, by which it is found at a JobManager; one for each state folder."""
-        return f"classify photos, state in {self.state}"
-
     @classmethod
     def from_json(cls, text):
         """Return the settings that `to_json` wrote."""
