@@ -17,17 +17,21 @@ import sys
 import time
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from config import config
 from src_mindspore.configuration import Parser
 from src_mindspore.deploy.streaming import launch, machine
 from src_mindspore.deploy.streaming.client import warm_up
 from src_mindspore.deploy.streaming.gateway import Gateway
 from src_mindspore.deploy.streaming.manifests import read_manifest
+from src_mindspore.deploy.streaming.resume import LAST, command_to_resume, newest_state
 from src_mindspore.deploy.streaming.row_log import RowLog
 from src_mindspore.deploy.streaming.served import ENGINES, freeze_model
 from src_mindspore.deploy.streaming.settings import StreamSettings
 from src_mindspore.deploy.streaming.watch import Figures, ModelWatch, RowFiles
 from src_mindspore.errors import LabError, run_as_script
+from src_mindspore.files import explain_os_error
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -35,35 +39,41 @@ PROJECT = Path(__file__).resolve().parents[3]
 def main(argv):
     """Start the stream, show it, end it."""
     args = parse(argv)
-    settings = prepare(args)
+    out = Path(args.out or Path(config.results_path) / "streams"
+               / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    resume = newest_state(out / "state") if args.resume == LAST else args.resume
     figures = Figures(args.limit_ms)
-    files = RowFiles(settings.rows) if settings.rows else None
-    log = None
     with contextlib.ExitStack() as stack:
+        settings = prepare(args, out, stack)
+        files = RowFiles(settings.rows) if settings.rows else None
+        log = None
+        looks = [ModelWatch.of(args.ckpt, settings.model).look]
         if args.listen:
-            gateway = open_gateway(settings, args.listen)
+            gateway = make_gateway(settings, args.listen)
             stack.callback(gateway.close)
+            looks.append(gateway.look)
             log = RowLog(rows_of(settings), args.format, args.checkpoint_seconds)
             stack.callback(log.close)
         else:
             for _ in files.new_rows():
                 pass  # of the stream that is resumed
         print("starting Flink ...", flush=True)
-        job = launch.submit(settings, args.cluster, args.resume) if args.cluster else \
-            launch.start_local(settings, args.resume)
-        stack.callback(job.end)
+        job = launch.submit(settings, args.cluster, resume) if args.cluster else \
+            launch.start_local(settings, resume)
+        stack.callback(end, job)
         job.wait_until_running()
         if args.listen:
-            warm_up(args.listen, args.parallelism)
-            # Only now: what came before was warming up.
+            warm_up(gateway.connect(), args.parallelism, job.check)
+            # Grey pictures stand in no file; clients are served from here on, all of them do.
             gateway.on_row = functools.partial(keep_and_count, log, figures)
+            gateway.open()
         print("running: " + (f"clients may connect to 127.0.0.1:{args.listen}; " if args.listen
                              else "") + f"rows appear in {rows_of(settings)}; Ctrl-C stops it"
               + ("" if args.listen else " with a savepoint"), flush=True)
         try:
-            follow(job, figures, files, log, ModelWatch.of(args.ckpt, settings.model))
+            follow(job, figures, files, log, looks)
         except KeyboardInterrupt:
-            stop(job, args)
+            stop(job, args, out)
         for row in files.new_rows() if files else ():
             figures.add(row)
         print(f"{figures.line(over_all=True)}\nrows: {rows_of(settings)}")
@@ -80,8 +90,8 @@ def keep_and_count(log, figures, row):
     figures.add(row)
 
 
-def parse(argv):
-    """Read the command line."""
+def make_parser():
+    """Return the parser of the command line."""
     parser = Parser(prog="python -m src_mindspore.deploy.streaming", description=__doc__,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ckpt", metavar="FILE", default="results/latest/best.ckpt",
@@ -107,8 +117,14 @@ def parse(argv):
     parser.add_argument("--cluster", metavar="HOST:PORT", default="",
                         help="REST address of a JobManager; without it Flink runs here")
     parser.add_argument("--resume", metavar="URI", default="",
-                        help="savepoint or checkpoint to go on from, also with another --ckpt")
-    args = parser.parse_args(argv)
+                        help="savepoint or checkpoint to go on from, also with another --ckpt; "
+                        "last: the newest of --out")
+    return parser
+
+
+def parse(argv):
+    """Read the command line."""
+    args = make_parser().parse_args(argv)
     if sum(map(bool, (args.list, args.watch, args.listen))) != 1:
         raise LabError("Name one source of photos: --list FILE, --watch FOLDER or --listen PORT.")
     if not 1 <= args.parallelism <= 128:
@@ -122,29 +138,32 @@ def parse(argv):
     return args
 
 
-def prepare(args):
+def prepare(args, out, stack):
     """Check the machine and the photos, freeze the model; return StreamSettings.
 
+    Args:
+        args: Namespace from `parse`.
+        out: Path, absolute, of the stream's folder.
+        stack: ExitStack, which holds the folder's lock from here on.
+
     Raises:
-        LabError: Java or Flink is missing, a port is taken, a folder is absent, the model cannot
-            be served.
+        LabError: Java or Flink is missing, a port is taken, a folder is absent, another stream
+            writes into the folder, the model cannot be served.
     """
     machine.require_java()
     flink_python = machine.require_flink(PROJECT / machine.FLINK_PYTHON)
     if args.listen:
         machine.require_port(args.listen, "photos over TCP", "--listen")
-    out = Path(args.out or Path(config.results_path) / "streams"
-               / time.strftime("%Y%m%d-%H%M%S")).resolve()
     root = (out / "spool") if args.listen else find_root(args.root)
     if args.list:
         read_manifest(args.list, root)
     if args.watch and not Path(args.watch).is_dir():
         raise LabError(f"There is no folder {args.watch} to watch. Make it, then rename manifests "
                        "into it.")
+    stack.enter_context(_alone(out))
     if not args.listen and not args.resume and any((out / "rows").glob("*")):
         raise LabError(f"{out / 'rows'} holds rows of an earlier stream; new ones would stand "
-                       "beside them. Choose another --out, or go on with --resume URI (the "
-                       f"savepoint that Ctrl-C named, or the newest of {out / 'state'}).")
+                       "beside them. Choose another --out, or go on with --resume last.")
     model = freeze_model(args.ckpt, args.engine, out / "models")
     return StreamSettings(
         source="list" if args.list else "watch" if args.watch else "socket",
@@ -160,6 +179,24 @@ def prepare(args):
            if args.listen else {}))
 
 
+@contextlib.contextmanager
+def _alone(out):
+    """Hold the lock of a stream's folder."""
+    lock = FileLock(out / ".lock")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LabError(f"Another stream writes into {out} now. Stop it first, or choose another "
+                       "--out.") from None
+    except OSError as error:
+        raise explain_os_error(error, out) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def find_root(path):
     """Return the folder of photos; see `data.folder.find_data`."""
     from src_mindspore.data.folder import find_data
@@ -170,14 +207,14 @@ def find_root(path):
     return root
 
 
-def open_gateway(settings, port):
-    """Return the Gateway that the settings name."""
+def make_gateway(settings, port):
+    """Return the Gateway that the settings name; clients wait until it is opened."""
     for left in Path(settings.root).glob("*"):
         left.unlink()  # photos of clients that are gone with the gateway of an earlier stream
     return Gateway(settings.root, port, settings.lines_port, settings.rows_port)
 
 
-def follow(job, figures, files, log, watch):
+def follow(job, figures, files, log, looks):
     """Show the live line until the job has ended.
 
     Args:
@@ -185,36 +222,41 @@ def follow(job, figures, files, log, watch):
         figures: Figures.
         files: RowFiles to count, or None where a gateway counts.
         log: RowLog of a gateway, or None.
-        watch: ModelWatch.
+        looks: list of functions () -> str, a sentence when there is something to tell, else ''.
     """
     terminal = sys.stdout.isatty()
-    shown = 0.0
+    listed = shown = 0.0
     while not job.ended():
-        for row in files.new_rows() if files else ():
-            figures.add(row)
+        # Once a second: of a stream that has run for days there are many files to list.
+        if files and time.monotonic() - listed > 1:
+            listed = time.monotonic()
+            for row in files.new_rows():
+                figures.add(row)
         if log:
             log.tick()
         if time.monotonic() - shown > (1 if terminal else 10):
             shown = time.monotonic()
             print(figures.line(), end="\r" if terminal else "\n", flush=True)
-            if note := watch.look():
+            for note in filter(None, (look() for look in looks)):
                 print(f"\nnote: {note}", flush=True)
         time.sleep(0.2)
 
 
-def stop(job, args):
+def stop(job, args, out):
     """Stop; with files, by a savepoint, and say how to go on."""
     if args.listen:
-        if not job.local:
-            job.rest.cancel(job.id)
         print("\nstopped", flush=True)
         return
     print("\nstopping with a savepoint ...", flush=True)
     place = job.stop()
-    source = f"--list {args.list}" if args.list else f"--watch {args.watch}"
-    print(f"stopped; go on, also with another --ckpt:\n  python -m src_mindspore.deploy.streaming "
-          f"--ckpt {args.ckpt} {source} --root {args.root} --out "
-          f"{Path(job.settings.state).parent} --resume {place}", flush=True)
+    print("stopped; go on, also with another --ckpt:\n  "
+          + command_to_resume(make_parser(), args, out, place), flush=True)
+
+
+def end(job):
+    """End what the command started; say what runs on without it."""
+    if note := job.end():
+        print(f"\nnote: {note}", flush=True)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,6 @@ def through_socket(settings, photos, rate, figures, out):
     rows = {}
     with contextlib.ExitStack() as stack:
         gateway = Gateway(settings.root)
-        gateway.on_row = figures.add
         stack.callback(gateway.close)
         settings = dataclasses.replace(settings, lines_port=gateway.lines_port,
                                        rows_port=gateway.rows_port)
@@ -110,12 +109,13 @@ def through_socket(settings, photos, rate, figures, out):
         job = launch.start_local(settings)
         stack.callback(job.end)
         job.wait_until_running()
-        warm_up(gateway.port, settings.parallelism)
-        figures.reset()
+        warm_up(gateway.connect(), settings.parallelism, job.check)
+        gateway.on_row = figures.add
+        gateway.open()
         # Reading before sending keeps the disk out of the rate.
         data = [Path(photo).read_bytes() for photo in photos]
         with ticking(figures):
-            for row in send_photos(gateway.port, data, rate):
+            for row in send_photos(gateway.port, data, rate, job.check):
                 rows[row["sequence"]] = row
     return [rows[number] for number in range(len(photos))]
 

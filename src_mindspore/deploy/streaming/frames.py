@@ -11,6 +11,11 @@ class FrameError(ValueError):
     """What arrived is not a frame; the text says what was wrong, for people."""
 
 
+def to_frame(data):
+    """Return bytes as one frame, bytes."""
+    return LENGTH.pack(len(data)) + data
+
+
 def write_frame(file, data):
     """Write one frame to a binary file and flush it.
 
@@ -18,7 +23,7 @@ def write_frame(file, data):
         file: writable binary file.
         data: bytes.
     """
-    file.write(LENGTH.pack(len(data)) + data)
+    file.write(to_frame(data))
     file.flush()
 
 

@@ -30,7 +30,7 @@ FAREWELL_SECONDS, FAREWELL_BYTES = 1, 1 << 20
 
 
 class Gateway:
-    """Listens for clients and for Flink; on 127.0.0.1 alone.
+    """Listens for clients and for Flink; on 127.0.0.1 alone. Clients that come before `open` wait.
 
     Args:
         spool: str or Path, an empty folder for photos on their way, visible to the model processes.
@@ -57,14 +57,31 @@ class Gateway:
         self._waiting = {}  # id -> (client, sequence, line, arrived), oldest first
         self._to_flink = None  # queue of the connection that is current
         self.duplicates = 0
+        self._problem = ""
         self._listeners = []
         try:
-            self.port = self._listen(port, self._serve_client)
-            self.lines_port = self._listen(lines_port, self._give_lines)
-            self.rows_port = self._listen(rows_port, self._take_rows)
+            self._public = self._listen(port)
+            self.port = self._public.getsockname()[1]
+            self.lines_port = self._accept(self._listen(lines_port), self._give_lines)
+            self.rows_port = self._accept(self._listen(rows_port), self._take_rows)
         except BaseException:
             self.close()
             raise
+
+    def open(self):
+        """Serve clients, first those that have waited; once."""
+        self._accept(self._public, self._serve_client)
+
+    def connect(self):
+        """Return a socket to this gateway for a client in this process; also before `open`."""
+        ours, theirs = socket.socketpair()
+        threading.Thread(target=self._serve, args=(self._serve_client, ours), daemon=True).start()
+        return theirs
+
+    def look(self):
+        """Return a sentence when photos could not be kept since the last look, else ''."""
+        problem, self._problem = self._problem, ""
+        return problem and f"{problem} Its client was told and sent away; others are served."
 
     def close(self):
         """Stop listening; connections end with the process or with their other side."""
@@ -79,10 +96,13 @@ class Gateway:
         """Number of photos on their way."""
         return len(self._waiting)
 
-    def _listen(self, port, serve):
+    def _listen(self, port):
         listener = socket.create_server(("127.0.0.1", port))
         self._listeners.append(listener)
+        return listener
 
+    def _accept(self, listener, serve):
+        """Serve every connection by a thread; return the port."""
         def accept():
             while True:
                 try:
@@ -103,14 +123,16 @@ class Gateway:
 
     def _serve_client(self, connection):
         client = _Client(connection, self._most_waiting)
-        if self._clients.acquire(blocking=False):
-            try:
-                self._read_photos(client, _Patient(connection, self._silence))
-            finally:
-                self._clients.release()
-        else:
-            client.refuse(f"{MOST_CLIENTS} clients are connected already; try later")
-        client.finish()
+        try:
+            if self._clients.acquire(blocking=False):
+                try:
+                    self._read_photos(client, _Patient(connection, self._silence))
+                finally:
+                    self._clients.release()
+            else:
+                client.refuse(f"{MOST_CLIENTS} clients are connected already; try later")
+        finally:
+            client.finish()
         # Closing with unread bytes would take back the last answer; so a little more is read.
         connection.shutdown(socket.SHUT_WR)
         with contextlib.suppress(TimeoutError):
@@ -133,12 +155,25 @@ class Gateway:
             arrived = time.perf_counter()
             client.room.acquire()
             self._room.acquire()
-            self._send(client, data, arrived)
+            try:
+                self._send(client, data, arrived)
+            except OSError as error:
+                self._room.release()
+                client.room.release()
+                self._problem = (f"A photo of {len(data):,} bytes could not be kept in "
+                                 f"{self._spool}: {error.strerror}.")
+                client.refuse(f"the photo could not be kept: {error.strerror}; send it again later")
+                return
 
     def _send(self, client, data, arrived):
         identity = uuid.uuid4().hex
         path = self._spool / identity
-        path.write_bytes(data)
+        try:
+            path.write_bytes(data)
+        except OSError:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
         line = f"{identity}\t{path.resolve()}\n"
         with self._lock:
             self._waiting[identity] = (client, client.take_number(), line, arrived)

@@ -1,6 +1,7 @@
 """What a person sees of a stream: a live line, figures, a warning about the model."""
 import collections
 import dataclasses
+import os
 import threading
 import time
 from pathlib import Path
@@ -28,15 +29,10 @@ class Figures:
         self.limit = limit
         self._clock = clock
         self._lock = threading.Lock()
-        self.reset()
-
-    def reset(self):
-        """Forget everything: what came before was warming up."""
-        with self._lock:
-            self._latencies = collections.deque(maxlen=KEPT)
-            self._times = collections.deque(maxlen=KEPT)
-            self._first = None
-            self.count = self.errors = self.over = 0
+        self._latencies = collections.deque(maxlen=KEPT)
+        self._times = collections.deque(maxlen=KEPT)
+        self._first = None
+        self.count = self.errors = self.over = 0
 
     def add(self, row):
         """Count a row: `total_milliseconds` where a gateway measured it, else `milliseconds`."""
@@ -92,11 +88,15 @@ class RowFiles:
 
     def new_rows(self):
         """Yield the rows of files that were not there at the last call."""
-        # A visible file never changes.
-        for path in sorted(self._folder.glob("[!.]*")):
-            if path not in self._read:
-                self._read.add(path)
-                yield from read_file(path)
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return
+        # A visible file never changes. After a day there are 100,000: only the new ones are sorted.
+        new = sorted(name for name in names if name not in self._read and name[0] != ".")
+        for name in new:
+            self._read.add(name)
+            yield from read_file(self._folder / name)
 
 
 @dataclasses.dataclass
@@ -130,7 +130,11 @@ class ModelWatch:
         if stamp is None:
             return (f"{self.path} is gone. The stream goes on with its own copy of the model "
                     f"(SHA-256 {self.sha256[:16]}...).")
-        digest = sha256_of(self.path)
+        try:
+            digest = sha256_of(self.path)
+        except OSError as error:
+            return (f"{self.path} cannot be read ({error.strerror}). The stream goes on with its "
+                    f"own copy of the model (SHA-256 {self.sha256[:16]}...).")
         if digest == self.sha256:
             return ""
         return (f"{self.path} was replaced (SHA-256 {digest[:16]}...). The new model is refused; "

@@ -9,6 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -17,11 +18,12 @@ from src_mindspore.deploy.streaming.client import send_photos, warm_up
 from src_mindspore.deploy.streaming.cluster import StandaloneCluster
 from src_mindspore.deploy.streaming.gateway import Gateway
 from src_mindspore.deploy.streaming.manifests import write_manifest
+from src_mindspore.deploy.streaming.resume import newest_state
 from src_mindspore.deploy.streaming.rows import read_rows
-from src_mindspore.deploy.streaming.served import RECORD, freeze_model
+from src_mindspore.deploy.streaming.served import RECORD, Served, freeze_model
 from src_mindspore.deploy.streaming.settings import StreamSettings
 from src_mindspore.errors import LabError
-from src_mindspore.files import read_json, write_json
+from src_mindspore.files import read_json
 
 pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).resolve().parents[3]
@@ -212,20 +214,44 @@ def test_a_kill_loses_no_row_and_doubles_none(stream, victim):
     assert len(stream.processes("streaming.model_process")) == 1
 
 
-def test_a_savepoint_is_resumed_with_another_model(stream, tmp_path):
+@pytest.fixture(scope="module")
+def another(finished_run, tmp_path_factory):
+    """Folder of a served model that answers with the class after the one `frozen` answers with."""
+    from src_mindspore.backbones.checkpoint import read_checkpoint, save_checkpoint
+    folder = tmp_path_factory.mktemp("another")
+    parameters, meta = read_checkpoint(finished_run.folder / "best.ckpt")
+    values = {name: value.asnumpy() for name, value in parameters.items()}
+    for name in ("dense.weight", "dense.bias"):
+        values[name] = np.roll(values[name], 1, axis=0)
+    save_checkpoint(values, folder / "best.ckpt", meta)
+    return freeze_model(folder / "best.ckpt", "onnxruntime", folder)
+
+
+def test_a_savepoint_is_resumed_with_another_model(stream, another):
+    old, new = (read_json(folder / RECORD)["model_sha256"]
+                for folder in (Path(stream.settings.model), another))
+    assert old != new
     stream.give(150)
     stream.wait_for_rows(stream.given - 140)
-    savepoint = stream.job.stop()
+    before = stream.job
+    savepoint = before.stop()
+    assert before.end() == "", "nothing of a stopped job runs on"
+    assert newest_state(stream.settings.state) == Path(savepoint.removeprefix("file:")).as_uri()
     done = {row["id"] for row in stream.rows()}
     stream.give(15)
-    another = tmp_path / "another"
-    shutil.copytree(stream.settings.model, another)
-    write_json(another / RECORD, {**read_json(another / RECORD), "model_sha256": "a" * 64})
     stream.settings = dataclasses.replace(stream.settings, model=str(another))
     stream.start(savepoint)
+    # The JobManager still lists the stopped one, from the same folder.
+    assert stream.job.id != before.id
+    assert stream.job.rest.state(stream.job.id) == "RUNNING"
     rows = stream.settle()
-    assert {row["model_sha256"] == "a" * 64 for row in rows if row["id"] not in done} == {True}
-    assert {row["model_sha256"] == "a" * 64 for row in rows if row["id"] in done} == {False}
+    labels = {sha256: {} for sha256 in (old, new)}
+    for row in rows:
+        assert row["model_sha256"] == (old if row["id"] in done else new)
+        labels[row["model_sha256"]][int(row["id"]) % len(stream.photos)] = row["label"]
+    classes = len(Served(another).classes.english)
+    assert len(labels[new]) == len(stream.photos)
+    assert {(labels[new][photo] - labels[old][photo]) % classes for photo in labels[new]} == {1}
 
 
 def test_a_copy_of_the_model_that_is_replaced_is_refused(stream, make_settings, frozen, tmp_path):
@@ -246,7 +272,8 @@ def test_a_local_flink_answers_over_tcp(make_settings, drawn_data, tmp_path):
         state=str(tmp_path / "state"), lines_port=gateway.lines_port, rows_port=gateway.rows_port))
     try:
         job.wait_until_running(SECONDS)
-        warm_up(gateway.port, 2)
+        warm_up(gateway.connect(), 2, job.check)
+        gateway.open()
         rows = {row["sequence"]: row for row in send_photos(gateway.port, [*photos, b"noise"])}
         assert sorted(rows) == list(range(len(photos) + 1))
         assert all(rows[n]["label"] is not None for n in range(len(photos)))

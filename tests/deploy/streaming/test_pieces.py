@@ -1,13 +1,17 @@
 """The pieces of a stream that need neither Flink nor a model: what strangers send, and the rows."""
+import contextlib
+import errno
 import io
 import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -15,6 +19,7 @@ import pytest
 
 from src_mindspore.deploy.streaming import __main__ as command
 from src_mindspore.deploy.streaming import frames, machine, rows
+from src_mindspore.deploy.streaming import watch as watch_module
 from src_mindspore.deploy.streaming.client import send_photos
 from src_mindspore.deploy.streaming.frames import (
     MOST_BYTES,
@@ -197,6 +202,7 @@ class FakeFlink:
 @pytest.fixture
 def gateway(tmp_path):
     made = Gateway(tmp_path / "spool", silence_seconds=0.5)
+    made.open()
     yield made
     made.close()
 
@@ -277,6 +283,7 @@ def test_half_a_photo_and_goodbye_reaches_nobody(gateway):
 
 def test_back_pressure_stops_a_client_and_not_the_others(tmp_path):
     gateway = Gateway(tmp_path / "spool", most_waiting=4)
+    gateway.open()
     greedy = connect(gateway, frame(b"greedy") * 50)
     wait_for(lambda: gateway.waiting == 4)
     time.sleep(0.2)
@@ -289,6 +296,68 @@ def test_back_pressure_stops_a_client_and_not_the_others(tmp_path):
     assert len(read_lines(greedy)) == 50
     flink.close()
     gateway.close()
+
+
+def test_a_full_disk_costs_a_client_its_connection_and_the_gateway_nothing(tmp_path, monkeypatch):
+    spool = tmp_path / "spool"
+    gateway = Gateway(spool, most_waiting=4)
+    gateway.open()
+    write = Path.write_bytes
+
+    def full(path, data):
+        write(path, data[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    for _ in range(5):  # one more than there is room for
+        answer, = read_lines(connect(gateway, frame(b"photo")))
+        assert answer["sequence"] is None
+        assert "could not be kept: No space left" in answer["error"]
+    assert "No space left" in gateway.look()
+    assert gateway.look() == "", "said once"
+    assert gateway.waiting == 0
+    assert list(spool.iterdir()) == []
+    with pytest.raises(LabError, match="could not be kept"):
+        list(send_photos(gateway.port, [b"photo"]))
+    monkeypatch.setattr(Path, "write_bytes", write)
+    flink = FakeFlink(gateway)
+    client = connect(gateway, frame(b"photo") * 4)
+    for _ in range(4):
+        flink.answer(*flink.take())
+    client.shutdown(socket.SHUT_WR)
+    assert [row["label"] for row in read_lines(client)] == [5] * 4
+    flink.close()
+    gateway.close()
+
+
+def test_a_client_that_resets_its_connection_leaves_no_thread(gateway):
+    flink = FakeFlink(gateway)
+    before = set(threading.enumerate())
+    for _ in range(3):
+        client = connect(gateway, frame(b"photo") + frame(b"x" * 100)[:50])
+        taken = flink.take()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        flink.answer(*taken)
+    wait_for(lambda: not any("(_write)" in thread.name
+                             for thread in set(threading.enumerate()) - before))
+    assert gateway.waiting == 0
+    flink.close()
+
+
+def test_a_client_does_not_wait_for_a_job_that_is_over(gateway, monkeypatch):
+    from src_mindspore.deploy.streaming import client
+    monkeypatch.setattr(client, "LOOK_SECONDS", 0.01)
+    looks = iter([None, None])
+
+    def check():
+        if next(looks, "over"):
+            raise LabError("The job failed: out of memory")
+
+    # More than there is room for, so the sender waits too.
+    with pytest.raises(LabError, match="out of memory"):
+        list(send_photos(gateway.port, [b"x" * 500_000] * 200, check=check))
+    wait_for(lambda: not any("(send)" in thread.name for thread in threading.enumerate()))
 
 
 def test_a_busy_port_is_named_with_its_flag(gateway):
@@ -383,14 +452,74 @@ def test_flink_speaks_json_to_a_gateway_whatever_the_files_hold(ready, monkeypat
     monkeypatch.setattr(command, "freeze_model", lambda *_: tmp_path / "model")
     (tmp_path / "out" / "rows").mkdir(parents=True)
     (tmp_path / "out" / "rows" / "rows-1.csv").write_text("")  # of an earlier command: kept
-    common = ["--out", str(tmp_path / "out"), "--format", "csv"]
-    tcp = command.prepare(command.parse(["--listen", str(machine.free_port()), *common]))
-    assert (tcp.format, tcp.rows) == ("jsonl", "")
-    assert command.rows_of(tcp) == tmp_path / "out" / "rows"
-    common[1] = str(tmp_path / "other")
-    files = command.prepare(command.parse(["--watch", str(tmp_path), "--root", str(root), *common]))
+    common = ["--format", "csv"]
+    with contextlib.ExitStack() as stack:
+        tcp = command.prepare(command.parse(["--listen", str(machine.free_port()), *common]),
+                              tmp_path / "out", stack)
+        assert (tcp.format, tcp.rows) == ("jsonl", "")
+        assert command.rows_of(tcp) == tmp_path / "out" / "rows"
+        files = command.prepare(command.parse(
+            ["--watch", str(tmp_path), "--root", str(root), *common]), tmp_path / "other", stack)
     assert files.format == "csv"
     assert str(command.rows_of(files)) == files.rows == str(tmp_path / "other" / "rows")
+
+
+class FakeJob:
+    """A job that answers what a gateway gives it, until one client has got an answer."""
+
+    def __init__(self, settings, client):
+        self._flink, self._client = FakeFlink(settings), client
+        self._worker = threading.Thread(target=self._answer)
+        self._worker.start()
+        self.answers = []
+
+    def _answer(self):
+        while (taken := self._flink.take())[0]:
+            self._flink.answer(*taken)
+
+    def ended(self):
+        self.answers += read_lines(self._client)
+        return True
+
+    def wait_until_running(self):
+        pass
+
+    def check(self):
+        pass
+
+    def end(self):
+        self._flink.lines.shutdown(socket.SHUT_RDWR)
+        self._worker.join()
+        self._flink.close()
+        return ""
+
+
+def test_whoever_connects_while_flink_starts_is_answered_and_stands_in_the_rows(
+        ready, monkeypatch, capsys, tmp_path):
+    out, port = tmp_path / "out", machine.free_port()
+    argv = ["--listen", str(port), "--out", str(out)]
+    monkeypatch.setattr(command, "freeze_model", lambda *_: tmp_path / "model")
+    monkeypatch.setattr(ModelWatch, "of", lambda path, _: ModelWatch(tmp_path, "f" * 64))
+    jobs = []
+
+    def start(settings, resume):
+        early = socket.create_connection(("127.0.0.1", port))
+        early.settimeout(20)
+        early.sendall(frame(b"photo"))
+        early.shutdown(socket.SHUT_WR)
+        jobs.append(FakeJob(settings, early))
+        # A second stream in the same folder would empty the spool of this one.
+        with pytest.raises(LabError, match="Another stream writes into"), \
+                contextlib.ExitStack() as stack:
+            command.prepare(command.parse(["--listen", str(machine.free_port())]), out, stack)
+        return jobs[0]
+
+    monkeypatch.setattr(command.launch, "start_local", start)
+    command.main(argv)
+    answer, = jobs[0].answers
+    assert (answer["sequence"], answer["label"]) == (0, 5)
+    assert rows.read_rows(out / "rows") == [answer]
+    assert "1 images" in capsys.readouterr().out
 
 
 def test_a_machine_without_java_is_told_so(ask_script, monkeypatch, tmp_path):
@@ -514,11 +643,9 @@ def test_figures_count_what_is_slow_and_what_is_wrong():
     assert np.median(figures.latencies()) == 20
     assert "over 500 ms: 1" in figures.line()
     assert Figures(500).line()
-    figures.reset()
-    assert figures.count == len(figures.latencies()) == 0
 
 
-def test_a_model_file_that_is_replaced_is_noticed_once_and_refused(tmp_path):
+def test_a_model_file_that_is_replaced_is_noticed_once_and_refused(tmp_path, monkeypatch):
     path = tmp_path / "best.ckpt"
     path.write_bytes(b"old")
     watch = ModelWatch(path, sha256_of(path))
@@ -530,6 +657,14 @@ def test_a_model_file_that_is_replaced_is_noticed_once_and_refused(tmp_path):
     assert watch.look() == ""
     path.unlink()
     assert "its own copy" in watch.look()
+    path.write_bytes(b"a third")
+
+    def gone(path):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(watch_module, "sha256_of", gone)  # between the look and the reading
+    assert "cannot be read (No such file" in watch.look()
+    assert watch.look() == ""
 
 
 def test_the_histogram_is_a_picture(tmp_path):
