@@ -25,7 +25,7 @@ from src_mindspore.deploy.streaming import launch, machine
 from src_mindspore.deploy.streaming.client import warm_up
 from src_mindspore.deploy.streaming.gateway import Gateway
 from src_mindspore.deploy.streaming.manifests import read_manifest
-from src_mindspore.deploy.streaming.resume import LAST, command_to_resume, newest_state
+from src_mindspore.deploy.streaming.resume import command_to_resume, state_to_resume
 from src_mindspore.deploy.streaming.row_log import RowLog
 from src_mindspore.deploy.streaming.served import ENGINES, freeze_model
 from src_mindspore.deploy.streaming.settings import StreamSettings
@@ -41,7 +41,7 @@ def main(argv):
     args = parse(argv)
     out = Path(args.out or Path(config.results_path) / "streams"
                / time.strftime("%Y%m%d-%H%M%S")).resolve()
-    resume = newest_state(out / "state") if args.resume == LAST else args.resume
+    resume = state_to_resume(args.resume, out / "state")
     figures = Figures(args.limit_ms)
     with contextlib.ExitStack() as stack:
         settings = prepare(args, out, stack)

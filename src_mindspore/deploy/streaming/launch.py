@@ -12,12 +12,12 @@ import psutil
 from src_mindspore.deploy.streaming.ancestors import killed_with_parent
 from src_mindspore.deploy.streaming.machine import free_port
 from src_mindspore.deploy.streaming.rest import ENDED, FlinkRest
-from src_mindspore.deploy.streaming.settings import SMALL_BUFFERS, StreamSettings
+from src_mindspore.deploy.streaming.settings import SMALL_BUFFERS, StreamSettings, flink_uri
 from src_mindspore.errors import LabError
 from src_mindspore.files import write_text
 
 START_SECONDS = 180
-STOP_SECONDS = 60
+STOP_SECONDS, SETTLE_SECONDS = 60, 10
 # A JobManager may be silent for so long, while another takes over or the network is down.
 SILENCE_SECONDS = 30
 
@@ -96,7 +96,7 @@ class Job:
 
     def stop(self):
         """Stop with a savepoint; return its URI."""
-        place = self.rest.stop(self.id, Path(self.settings.state, "savepoints").as_uri())
+        place = self.rest.stop(self.id, flink_uri(Path(self.settings.state, "savepoints")))
         limit = time.monotonic() + STOP_SECONDS
         # The savepoint is complete, and stays so whatever comes; the job says a little later that
         # it has ended.
@@ -128,6 +128,11 @@ class Job:
             return ""
         try:
             self.id = self.id or self.rest.job_named(self.name) or ""
+            limit = time.monotonic() + SETTLE_SECONDS
+            # Where the start fails, the submission says so before the job does.
+            while self.id and self.rest.state(self.id) == "INITIALIZING" \
+                    and time.monotonic() < limit:
+                time.sleep(0.1)
             if not self.id or self.rest.state(self.id) in ENDED:
                 return ""
             if self.settings.source == "socket":

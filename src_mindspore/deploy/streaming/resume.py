@@ -4,9 +4,34 @@ import shlex
 import sys
 from pathlib import Path
 
+from src_mindspore.deploy.streaming.settings import flink_uri
 from src_mindspore.errors import LabError
 
 LAST = "last"
+
+
+def state_to_resume(named, state):
+    """Return what `--resume` names.
+
+    Args:
+        named: str: '', `last`, or a folder or URI of a savepoint or checkpoint.
+        state: see `newest_state`.
+
+    Returns:
+        str, a URI or folder for Flink, or ''.
+
+    Raises:
+        LabError: there is none, or a local folder is no savepoint or checkpoint.
+    """
+    if named == LAST:
+        return newest_state(state)
+    local = re.sub("^file:(//)?(?=/)", "", named)
+    if named and "://" not in local and not Path(local, "_metadata").is_file():
+        raise LabError(f"--resume names {named}, which is no complete savepoint or checkpoint: it "
+                       "holds no file _metadata. Expected a folder such as "
+                       "STATE/savepoints/savepoint-... or STATE/checkpoints/<job>/chk-<number>; "
+                       "or `last`, the newest of --out.")
+    return named
 
 
 def newest_state(state):
@@ -30,7 +55,7 @@ def newest_state(state):
         raise LabError(f"{state} holds no savepoint and no complete checkpoint, so there is "
                        "nothing to go on from. --resume last needs the --out of the earlier "
                        "stream; without --resume a stream begins anew.")
-    return max(found, key=_moment).parent.resolve().as_uri()
+    return flink_uri(max(found, key=_moment).parent.resolve())
 
 
 def _moment(metadata):

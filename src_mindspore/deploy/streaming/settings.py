@@ -15,6 +15,13 @@ SMALL_BUFFERS = {
 }
 
 
+def flink_uri(path):
+    """Return the URI of an absolute path as Flink reads it, str: a space is a space, where
+    `Path.as_uri` writes %20, which Flink would take for a part of the name.
+    """
+    return f"file://{path}"
+
+
 @dataclasses.dataclass(frozen=True)
 class StreamSettings:
     """The settings of one job; every path is absolute.
@@ -74,8 +81,8 @@ class StreamSettings:
             "python.pythonpath": self.project,
             "execution.checkpointing.interval": f"{int(self.checkpoint_seconds * 1000)} ms",
             "execution.checkpointing.mode": "EXACTLY_ONCE",
-            "execution.checkpointing.dir": Path(self.state, "checkpoints").as_uri(),
-            "execution.checkpointing.savepoint-dir": Path(self.state, "savepoints").as_uri(),
+            "execution.checkpointing.dir": flink_uri(Path(self.state, "checkpoints")),
+            "execution.checkpointing.savepoint-dir": flink_uri(Path(self.state, "savepoints")),
             # What a lost JobManager or Ctrl-C leaves behind can be resumed from.
             "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
             # Ten failures in five minutes are a fault that restarts do not mend.

@@ -10,7 +10,7 @@ import pytest
 from src_mindspore.deploy.streaming import __main__ as command
 from src_mindspore.deploy.streaming import launch, served
 from src_mindspore.deploy.streaming.launch import Job
-from src_mindspore.deploy.streaming.resume import command_to_resume, newest_state
+from src_mindspore.deploy.streaming.resume import command_to_resume, newest_state, state_to_resume
 from src_mindspore.deploy.streaming.settings import StreamSettings
 from src_mindspore.errors import LabError
 
@@ -101,6 +101,7 @@ def test_a_job_of_files_runs_on_and_that_is_said(make_job):
     assert rest.cancelled == []
     assert f"PATCH 'http://flink:8081/jobs/{'7' * 32}?mode=cancel'" in said
     assert make_job(FakeRest("FINISHED")).end() == ""
+    assert make_job(FakeRest("INITIALIZING", "INITIALIZING", "FAILED")).end() == ""
     assert "unknown: No JobManager" in make_job(FakeRest("silent")).end()
 
 
@@ -125,6 +126,7 @@ def test_a_job_that_was_stopped_has_ended(make_job):
 
 
 def test_the_newest_complete_state_is_gone_on_from(tmp_path):
+    tmp_path = tmp_path / "my 照片"
     with pytest.raises(LabError, match="holds no savepoint.*--out"):
         newest_state(tmp_path)
     places = ["checkpoints/a/chk-9", "checkpoints/a/chk-10", "savepoints/savepoint-1",
@@ -134,12 +136,24 @@ def test_the_newest_complete_state_is_gone_on_from(tmp_path):
         metadata = tmp_path / place / "_metadata"
         metadata.write_bytes(b"")
         os.utime(metadata, ns=(moment, moment))
-        assert newest_state(tmp_path) == (tmp_path / place).as_uri()
+        assert newest_state(tmp_path) == f"file://{tmp_path / place}"
+        assert state_to_resume("last", tmp_path) == newest_state(tmp_path)
+        for name in (f"file://{tmp_path / place}", f"file:{tmp_path / place}", tmp_path / place):
+            assert state_to_resume(str(name), tmp_path) == str(name)
     (tmp_path / "checkpoints" / "b" / "chk-2").mkdir()  # Flink was killed while it wrote this one
     assert newest_state(tmp_path).endswith("b/chk-1")
     for place in places:
         os.utime(tmp_path / place / "_metadata", ns=(1, 1))
     assert newest_state(tmp_path).endswith("savepoint-1")
+
+
+def test_a_folder_that_is_no_state_is_refused_before_flink_starts(tmp_path):
+    (tmp_path / "job" / "chk-3").mkdir(parents=True)
+    for name in (f"file://{tmp_path}/job", f"file:{tmp_path}/job/chk-3", f"{tmp_path}/none"):
+        with pytest.raises(LabError, match="holds no file _metadata"):
+            state_to_resume(name, tmp_path)
+    assert state_to_resume("", tmp_path) == ""
+    assert state_to_resume("s3://bucket/chk-3", tmp_path) == "s3://bucket/chk-3"
 
 
 def test_the_printed_command_goes_on_as_the_stream_was_started():
