@@ -8,6 +8,7 @@ arguments are entries of Flink's configuration.
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pyflink.common import Configuration, Duration, Encoder, Time, Types, WatermarkStrategy
 from pyflink.datastream import (
@@ -153,7 +154,7 @@ def _remote_environment(values, configuration):
     """Return the environment of a cluster; Python's own function knows the local one alone."""
     jvm = get_gateway().jvm
     jars = get_gateway().new_array(jvm.String, 1)
-    jars[0] = values["pipeline.jars"].removeprefix("file://")
+    jars[0] = unquote(urlsplit(values["pipeline.jars"]).path)
     return StreamExecutionEnvironment(
         jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
         .createRemoteEnvironment(values["rest.address"], int(values["rest.port"]),

@@ -49,13 +49,16 @@ def require_flink(python=FLINK_PYTHON):
     """Return Flink's interpreter as an absolute path that still goes through its environment.
 
     Raises:
-        LabError: the environment was not made.
+        LabError: the environment was not made, or Flink cannot start it.
     """
     python = Path(os.path.abspath(python))
     if not any((python.parent.parent / "lib").glob("python*/site-packages/pyflink/version.py")):
         raise LabError(f"Flink's environment is not there: {python} has no pyflink. Flink and "
                        "MindSpore need contradictory packages, so it has one of its own: run "
                        "`make stream-env` (450 MB to fetch, 1.2 GB on disk).")
+    if len(str(python).split()) > 1:
+        raise LabError(f"Flink cannot start {python}: its own scripts break a path at a space. "
+                       "Move the project to a folder without one.")
     return python
 
 
