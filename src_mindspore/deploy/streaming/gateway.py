@@ -27,6 +27,7 @@ MOST_CLIENTS = 16
 # A client that stops in the middle of a photo for so long is sent away.
 SILENCE_SECONDS = 30
 FAREWELL_SECONDS, FAREWELL_BYTES = 1, 1 << 20
+ACCEPT_AGAIN_SECONDS = 0.1
 
 
 class Gateway:
@@ -108,7 +109,11 @@ class Gateway:
                 try:
                     connection, _ = listener.accept()
                 except OSError:
-                    return  # closed
+                    if listener.fileno() < 0:
+                        return  # closed
+                    # No descriptor is free, or the client is gone already: others will come.
+                    time.sleep(ACCEPT_AGAIN_SECONDS)
+                    continue
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._serve, args=(serve, connection), daemon=True).start()
 

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import resource
 import shutil
 import socket
 import struct
@@ -180,6 +181,7 @@ class FakeFlink:
     def __init__(self, gateway):
         self.lines = socket.create_connection(("127.0.0.1", gateway.lines_port))
         self.rows = socket.create_connection(("127.0.0.1", gateway.rows_port))
+        self.lines.settimeout(20)  # a gateway that gives nothing fails the test
         self._file = self.lines.makefile("r", encoding="utf-8")
 
     def take(self):
@@ -345,6 +347,27 @@ def test_a_client_that_resets_its_connection_leaves_no_thread(gateway):
     flink.close()
 
 
+def test_a_moment_without_free_descriptors_does_not_make_the_gateway_deaf(gateway):
+    flink = FakeFlink(gateway)
+    # The system has taken the descriptor of the first one before it waits for it.
+    clients = [socket.socket(), socket.socket()]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # those that every process has
+        for client in clients:
+            client.settimeout(20)
+            client.connect(("127.0.0.1", gateway.port))
+        time.sleep(0.2)  # so long it is tried in vain
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for client in clients:
+        client.sendall(frame(b"photo"))
+        client.shutdown(socket.SHUT_WR)
+        flink.answer(*flink.take())
+        assert [row["label"] for row in read_lines(client)] == [5]
+    flink.close()
+
+
 def test_a_client_does_not_wait_for_a_job_that_is_over(gateway, monkeypatch):
     from src_mindspore.deploy.streaming import client
     monkeypatch.setattr(client, "LOOK_SECONDS", 0.01)
@@ -407,6 +430,17 @@ def test_java_missing_broken_or_too_old(tmp_path):
 def test_a_missing_flink_environment_names_the_command(tmp_path):
     with pytest.raises(LabError, match="make stream-env"):
         machine.require_flink(tmp_path / ".venv-flink" / "bin" / "python")
+
+
+def test_a_flink_whose_path_flink_itself_would_break_is_refused(tmp_path):
+    for name in ("照片", "my lab"):
+        package = tmp_path / name / "lib" / "python3.11" / "site-packages" / "pyflink"
+        package.mkdir(parents=True)
+        (package / "version.py").write_text("")
+    python = tmp_path / "照片" / "bin" / "python"
+    assert machine.require_flink(python) == python
+    with pytest.raises(LabError, match="at a space"):
+        machine.require_flink(tmp_path / "my lab" / "bin" / "python")
 
 
 # --- the command
