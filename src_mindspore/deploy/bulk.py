@@ -10,18 +10,17 @@ one row of OUT/predictions/*.parquet: class, probability, the five likeliest, th
 or why there is no answer. --engine as in evaluate.py. docs/bulk.md says more.
 """
 import argparse
-import contextlib
 import functools
 import time
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from src_mindspore import runtime
 from src_mindspore.configuration import Parser
+from src_mindspore.deploy.alone import alone
 from src_mindspore.errors import LabError, run_as_script
-from src_mindspore.files import explain_os_error, sha256_of, write_json
+from src_mindspore.files import sha256_of, write_json
 from src_mindspore.ray_units import add_ray_flags, check_ray_flags, run_units
 
 
@@ -37,7 +36,8 @@ def main(argv):
     if not Path(args.ckpt).is_file():
         raise LabError(f"There is no model {args.ckpt}; expected a checkpoint or a MindIR, for "
                        "example results/latest/best.ckpt.")
-    with _alone(Path(args.out)):
+    with alone(Path(args.out), f"Another process is predicting into {args.out} now. Wait until it "
+               "has finished, or choose another --out."):
         job = prepare_job(args.input, args.root, args.out, sha256_of(args.ckpt), args.part_rows)
         start = time.monotonic()
         done = predict(job, args)
@@ -108,24 +108,6 @@ def show(job, counts, done, seconds):
         print(f"    {example}")
     print(f"predictions: {job.out / 'predictions'} ({job.parts:,} Parquet files); counts: "
           f"{job.out / 'summary.json'}")
-
-
-@contextlib.contextmanager
-def _alone(out):
-    """Hold the lock of a job's folder."""
-    lock = FileLock(out / ".lock")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise LabError(f"Another process is predicting into {out} now. Wait until it has finished, "
-                       "or choose another --out.") from None
-    except OSError as error:
-        raise explain_os_error(error, out) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def parse(argv):

@@ -17,10 +17,9 @@ import sys
 import time
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from config import config
 from src_mindspore.configuration import Parser
+from src_mindspore.deploy.alone import alone
 from src_mindspore.deploy.streaming import launch, machine
 from src_mindspore.deploy.streaming.client import warm_up
 from src_mindspore.deploy.streaming.gateway import Gateway
@@ -31,7 +30,6 @@ from src_mindspore.deploy.streaming.served import ENGINES, freeze_model
 from src_mindspore.deploy.streaming.settings import StreamSettings
 from src_mindspore.deploy.streaming.watch import Figures, ModelWatch, RowFiles
 from src_mindspore.errors import LabError, run_as_script
-from src_mindspore.files import explain_os_error
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -160,7 +158,8 @@ def prepare(args, out, stack):
     if args.watch and not Path(args.watch).is_dir():
         raise LabError(f"There is no folder {args.watch} to watch. Make it, then rename manifests "
                        "into it.")
-    stack.enter_context(_alone(out))
+    stack.enter_context(alone(out, f"Another stream writes into {out} now. Stop it first, or "
+                              "choose another --out."))
     if not args.listen and not args.resume and any((out / "rows").glob("*")):
         raise LabError(f"{out / 'rows'} holds rows of an earlier stream; new ones would stand "
                        "beside them. Choose another --out, or go on with --resume last.")
@@ -177,24 +176,6 @@ def prepare(args, out, stack):
         checkpoint_seconds=args.checkpoint_seconds,
         **({"lines_port": machine.free_port(), "rows_port": machine.free_port()}
            if args.listen else {}))
-
-
-@contextlib.contextmanager
-def _alone(out):
-    """Hold the lock of a stream's folder."""
-    lock = FileLock(out / ".lock")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise LabError(f"Another stream writes into {out} now. Stop it first, or choose another "
-                       "--out.") from None
-    except OSError as error:
-        raise explain_os_error(error, out) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def find_root(path):
