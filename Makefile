@@ -29,9 +29,8 @@ lab: env
 lint: env
 	@$(PY) -m ruff check .
 
-# Two workers, a core each: with more threads than cores the tests take an eighth longer.
 test: env lint
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 bench: env
 	@$(PY) -m bench.street
