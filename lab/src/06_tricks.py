@@ -367,7 +367,7 @@ from tensorboardX.proto.event_pb2 import Event
 with tempfile.TemporaryDirectory() as folder:
     with charts_of(lab.config(tensorboard=True), folder) as charts:
         for row in trainer.history:
-            charts.epoch(row)
+            charts.epoch(row, trainer.confusion)
     content = next((Path(folder) / FOLDER).iterdir()).read_bytes()
 # zh: 每条记录：8 字节长度、4 字节校验、内容、4 字节校验。
 # en: A record: 8 bytes of length, 4 of checksum, the content, 4 of checksum.
@@ -375,7 +375,7 @@ while content:
     end = 12 + int.from_bytes(content[:8], "little")
     event, content = Event.FromString(content[12:end]), content[end + 4:]
     if event.step == len(trainer.history):
-        print(event.step, *(f"{v.tag:14} {v.simple_value:.4g}" for v in event.summary.value))
+        print(event.step, *(f"{v.tag:14} {v.simple_value:.4g}" for v in event.summary.value if v.HasField("simple_value")))
 
 # %% [markdown] lang="zh"
 # ## 7 注意力：看全图，再决定听谁的
