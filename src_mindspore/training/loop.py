@@ -7,6 +7,7 @@ import mindspore as ms
 import numpy as np
 from easydict import EasyDict
 from mindspore import nn
+from sklearn.metrics import confusion_matrix
 
 from src_mindspore.errors import LabError
 from src_mindspore.training.loss_of_config import build_loss
@@ -279,9 +280,7 @@ def confusion_of(logits, labels):
         logits: (N, C) float.
         labels: (N,) int.
     """
-    counts = np.zeros((logits.shape[1],) * 2, int)
-    np.add.at(counts, (labels, logits.argmax(axis=1)), 1)
-    return counts
+    return confusion_matrix(labels, logits.argmax(axis=1), labels=np.arange(logits.shape[1]))
 
 
 def sums(logits, labels):
