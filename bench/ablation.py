@@ -200,8 +200,7 @@ class Ablation:
             if member.name in row.vote:
                 scores = self.measure(member, [seed])[seed]["scores"]
                 said.append(softmax(scores / fit_temperature(scores, self.labels), axis=1))
-        return combine(row.by, np.array(said), self.labels,
-                       self._folds(seed)).out_of_fold
+        return combine(row.by, np.array(said), self.labels, self._folds(seed)).out_of_fold
 
     def right(self, answers):
         """Return (S, N) bool: which photos the seeds of a row were right about."""
@@ -237,10 +236,14 @@ class Ablation:
             # A machine is fitted at once: what belongs to training does not reach it.
             gains = {place: gains[place] for place in gains if place in (
                 "head", "rotation", "shift", "erasing")}
-        changes = {}
-        for _, row in gains.values():
-            changes |= row.changes
-        names = " + ".join(row.name for _, row in gains.values())
+        changes, parts = {}, []
+        for _, row in sorted(gains.values(), key=lambda gain: -gain[0]):
+            # A rate that came with an optimizer or with a head is no rate for the other: of two
+            # parts that set one key the better one stays.
+            if not changes.keys() & row.changes.keys():
+                changes |= row.changes
+                parts.append(row)
+        names = " + ".join(row.name for row in TECHNIQUES if row in parts)
         row = Technique(f"{COMBINATION}: {names}", changes)
         fresh = [seed + FRESH for seed in seeds]
         return row, self.measure(row, fresh), self.measure(BASE, fresh)

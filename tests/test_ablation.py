@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from easydict import EasyDict
 
 from bench import ablation
 from bench.ablation_rows import BASE, TECHNIQUES
@@ -78,3 +79,24 @@ def test_rows_are_kept_and_not_measured_again(make_argv, weights_path, tmp_path,
     assert (tmp_path / "work/table.md").read_text().split("\n", 1)[1] == table.split("\n", 1)[1]
     kept = np.load(next((tmp_path / "work/answers").glob("*.npz")), allow_pickle=False)
     assert kept["scores"].dtype == np.float32
+
+
+def test_parts_of_a_combination_do_not_overwrite_one_another(monkeypatch):
+    gains = {"linear head": 3.0, "adam": 1.0, "ranger": 0.5, "dropout 0.3": 0.2, "svm, rbf": 2.0,
+             "focal loss": -1.0}
+
+    def differences(_, base, answers):
+        return (EasyDict(mean=answers["gain"]), EasyDict(mean=0.0))
+    bench = object.__new__(ablation.Ablation)
+    monkeypatch.setattr(ablation.Ablation, "differences", differences)
+    monkeypatch.setattr(ablation.Ablation, "measure", lambda _, row, seeds: (row.name, seeds))
+    measured = {BASE.name: {}, **{name: {"gain": gain} for name, gain in gains.items()}}
+    row, answers, base = bench.combine(measured, [1, 2])
+    # Adam's rate would be overwritten by the head's, and Adam then run at a rate for momentum.
+    assert row.name == "best combination: dropout 0.3 + linear head"
+    assert row.changes == {"dropout": 0.3, "head": "linear", "normalise": True, "lr_max": 0.05}
+    assert (answers, base) == ((row.name, [1001, 1002]), (BASE.name, [1001, 1002]))
+    measured["adam"] = {"gain": 4.0}
+    row, *_ = bench.combine(measured, [1, 2])
+    assert row.name == "best combination: adam + dropout 0.3"
+    assert row.changes == {"dropout": 0.3, "optimizer": "adam", "lr_max": 0.01}
