@@ -374,8 +374,10 @@ with tempfile.TemporaryDirectory() as folder:
 while content:
     end = 12 + int.from_bytes(content[:8], "little")
     event, content = Event.FromString(content[12:end]), content[end + 4:]
-    if event.step == len(trainer.history):
-        print(event.step, *(f"{v.tag:14} {v.simple_value:.4g}" for v in event.summary.value if v.HasField("simple_value")))
+    for value in event.summary.value:
+        if event.step == len(trainer.history):
+            shown = f"{value.simple_value:.4g}" if value.HasField("simple_value") else f"{value.image.width} x {value.image.height}"
+            print(event.step, f"{value.tag:14} {shown}")
 
 # %% [markdown] lang="zh"
 # ## 7 注意力：看全图，再决定听谁的
