@@ -113,7 +113,8 @@ def test_large_file_is_cut_off(ask):
                  "    with open('big', 'wb') as file:\n"
                  "        while True: size += file.write(bytes(1_000_000))\n"
                  "except OSError as error: pass\ndef predict(image): return str(size)")
-    assert 20e6 < int(answered(record)) < 40e6
+    # The kernel's limit on a file and the watchdog's on the folder are alike: either may be first.
+    assert ended(record) == "disk" or 20e6 < int(answered(record)) < 40e6
 
 
 def test_many_files_are_cut_off(ask):
