@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from easydict import EasyDict
 
-from bench.ablation_rows import BASE, COMBINATION, TECHNIQUES, Technique
+from bench.ablation_rows import BASE, COMBINATION, TECHNIQUES, VIEW_KEYS, Technique
 from config import DEFAULT_PRESET, KEYS, PRESETS
 from src_mindspore import runtime
 from src_mindspore.configuration import Parser, parse_arguments
@@ -178,8 +178,7 @@ class Ablation:
             extract_splits,
             prepare_backbone,
         )
-        views = tuple(config[name] for name in ("mixup", "cutmix", "rotation", "shift", "erasing",
-                                                "reduction"))
+        views = tuple(config[name] for name in VIEW_KEYS)
         if self.data.get("views") != views:
             # The seed of the views stays that of the preset: one cache serves all seeds.
             fixed = EasyDict({**config, "seed": self.config.seed})
@@ -234,8 +233,8 @@ class Ablation:
             return None, {}, {}
         if gains.get("head", (0, BASE))[1].name.startswith("svm"):
             # A machine is fitted at once: what belongs to training does not reach it.
-            gains = {place: gains[place] for place in gains if place in (
-                "head", "rotation", "shift", "erasing")}
+            gains = {place: (gain, row) for place, (gain, row) in gains.items()
+                     if place == "head" or set(row.changes) <= set(VIEW_KEYS)}
         changes, parts = {}, []
         for _, row in sorted(gains.values(), key=lambda gain: -gain[0]):
             # A rate that came with an optimizer or with a head is no rate for the other: of two

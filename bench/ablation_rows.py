@@ -27,6 +27,10 @@ BASE = Technique("recommended")
 COMBINATION = "best combination"
 MEMBERS = ("recommended", "linear head", "svm, rbf")
 
+# The backbone reads the photos again where one of these differs: one cache for all rows but those.
+VIEW_KEYS = ("flip", "crop_scale_min", "crop_ratio", "brightness", "contrast", "saturation",
+             "rotation", "shift", "erasing", "mixup", "cutmix", "reduction")
+
 # What heads on unpooled maps have in common.
 ON_MAPS = {"reduction": None, "normalise": False, "lr_max": 0.05}
 
@@ -52,7 +56,11 @@ TECHNIQUES = (
     Technique("hard vote of 3 heads", vote=MEMBERS, by="hard", place="vote"),
     Technique("weighted vote of 3 heads", vote=MEMBERS, by="weighted", place="vote"),
     Technique("stack of 3 heads", vote=MEMBERS, by="stack", place="vote"),
-    # From here on the backbone has to read the photos again.
+    # From here on the backbone has to read the photos again: VIEW_KEYS. First without what is on.
+    Technique("no flip", {"flip": 0.0}, "flip"),
+    Technique("no crop", {"crop_scale_min": 1.0, "crop_ratio": 1.0}, "crop"),
+    Technique("no colour jitter", {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0},
+              "colour"),
     Technique("mixup", {"mixup": 0.4}, "mix"),
     Technique("cutmix", {"cutmix": 1.0}, "mix"),
     Technique("rotation 15", {"rotation": 15.0}, "rotation"),

@@ -7,9 +7,10 @@ import pytest
 from easydict import EasyDict
 
 from bench import ablation
-from bench.ablation_rows import BASE, TECHNIQUES
+from bench.ablation_rows import BASE, TECHNIQUES, VIEW_KEYS
 from config import KEYS
 from src_mindspore.errors import LabError
+from src_mindspore.features.of_config import augmentation_of
 
 
 def test_every_technique_changes_known_keys_to_allowed_values():
@@ -18,6 +19,17 @@ def test_every_technique_changes_known_keys_to_allowed_values():
             assert KEYS[name].rule.parse(value) == value
         assert row.changes or row.views or row.vote
     assert len({row.name for row in TECHNIQUES}) == len(TECHNIQUES)
+
+
+def test_rows_of_one_cache_see_the_same_views(make_config):
+    def seen(config):
+        return augmentation_of(config), config.mixup, config.cutmix, config.reduction
+    of_cache = {}
+    for row in (BASE, *TECHNIQUES):
+        config = EasyDict({**make_config(), **row.changes})
+        cache = tuple(config[key] for key in VIEW_KEYS)
+        assert seen(config) == of_cache.setdefault(cache, seen(config)), row.name
+    assert len(of_cache) > 8
 
 
 def test_rows_bring_the_base_and_the_members_of_a_vote():
@@ -100,3 +112,8 @@ def test_parts_of_a_combination_do_not_overwrite_one_another(monkeypatch):
     row, *_ = bench.combine(measured, [1, 2])
     assert row.name == "best combination: adam + dropout 0.3"
     assert row.changes == {"dropout": 0.3, "optimizer": "adam", "lr_max": 0.01}
+    # What belongs to training does not reach a machine that is fitted at once; other views do.
+    measured["svm, rbf"] = {"gain": 9.0}
+    measured["no crop"] = {"gain": 0.1}
+    row, *_ = bench.combine(measured, [1, 2])
+    assert row.name == "best combination: svm, rbf + no crop"
