@@ -66,7 +66,7 @@ TECHNIQUES = (
     Technique("rotation 15", {"rotation": 15.0}, "rotation"),
     Technique("shift 0.05", {"shift": 0.05}, "shift"),
     Technique("random erasing", {"erasing": 0.25}, "erasing"),
-    # Linear heads behind attention, on whole maps: 49 times the numbers to read in every epoch.
+    # Linear heads behind attention, on whole maps of 8 x 8: 64 times the numbers in every epoch.
     Technique("squeeze-and-excitation head", ON_MAPS | {"head": "se"}, "head"),
     Technique("cbam head", ON_MAPS | {"head": "cbam"}, "head"),
 )
