@@ -1,8 +1,10 @@
+import gc
 import importlib.metadata
 import json
 import os
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -164,3 +166,14 @@ from openvino.tools.ovc import telemetry_utils
 loaded = sorted(name for name in sys.modules if name.startswith("openvino_telemetry."))
 print(json.dumps([telemetry_utils.tm.__name__, "CPU" in core.available_devices, loaded]))"""
     assert in_a_fresh_process(script) == ["openvino.tools.ovc.telemetry_stub", True, []]
+
+
+def test_modules_are_spared_by_collections_and_later_garbage_is_not(mindspore):
+    class Ring:
+        pass
+    assert gc.get_freeze_count() > 100_000
+    ring = Ring()
+    ring.itself, gone = ring, weakref.ref(ring)
+    del ring
+    gc.collect()
+    assert gone() is None
