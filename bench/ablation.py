@@ -232,9 +232,10 @@ class Ablation:
         if not gains:
             return None, {}, {}
         if gains.get("head", (0, BASE))[1].name.startswith("svm"):
-            # A machine is fitted at once: what belongs to training does not reach it.
-            gains = {place: (gain, row) for place, (gain, row) in gains.items()
-                     if place == "head" or set(row.changes) <= set(VIEW_KEYS)}
+            # A machine is fitted at once: what belongs to training does not reach it; and it puts
+            # each photo into one class, so it takes no mixed ones.
+            gains = {place: (gain, row) for place, (gain, row) in gains.items() if place == "head"
+                     or place != "mix" and set(row.changes) <= set(VIEW_KEYS)}
         changes, parts = {}, []
         for _, row in sorted(gains.values(), key=lambda gain: -gain[0]):
             # A rate that came with an optimizer or with a head is no rate for the other: of two

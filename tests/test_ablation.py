@@ -112,8 +112,9 @@ def test_parts_of_a_combination_do_not_overwrite_one_another(monkeypatch):
     row, *_ = bench.combine(measured, [1, 2])
     assert row.name == "best combination: adam + dropout 0.3"
     assert row.changes == {"dropout": 0.3, "optimizer": "adam", "lr_max": 0.01}
-    # What belongs to training does not reach a machine that is fitted at once; other views do.
+    # What belongs to training does not reach a machine that is fitted at once; other views do, but
+    # not those with soft labels.
     measured["svm, rbf"] = {"gain": 9.0}
-    measured["no crop"] = {"gain": 0.1}
+    measured["no crop"] = measured["mixup"] = {"gain": 0.1}
     row, *_ = bench.combine(measured, [1, 2])
     assert row.name == "best combination: svm, rbf + no crop"
