@@ -1,4 +1,5 @@
 """A kernel of one's own for a notebook, reached over local sockets and not over the network."""
+import math
 import tempfile
 import time
 from pathlib import Path
@@ -29,13 +30,13 @@ class LookingChannel(AsyncZMQSocketChannel):
         Raises:
             queue.Empty: none came in time.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
         while True:
-            left = LOOK if deadline is None else deadline - time.monotonic()
+            left = deadline - time.monotonic()
             try:
                 return await super().get_msg(max(0.0, min(LOOK, left)))
             except Empty:
-                if left <= LOOK and deadline is not None:
+                if left <= LOOK:
                     raise
 
 
