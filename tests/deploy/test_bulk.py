@@ -54,6 +54,7 @@ def test_rows_are_what_evaluation_says(whole, checkpoint, drawn_data):
                        progress=False)
     assert [row["label"] for row in rows] == expected.predicted.tolist()
     assert [row["top5_labels"] for row in rows] == expected.top(5).tolist()
+    # The rows come from the engine that `auto` takes, what is expected from MindSpore.
     np.testing.assert_allclose([row["top5_probabilities"] for row in rows],
                                np.take_along_axis(expected.probabilities, expected.top(5), 1),
                                atol=1e-4)
